@@ -1,0 +1,1 @@
+//! The command line: parses, dispatches, and turns outcomes into exit codes and hints.

@@ -1,0 +1,1 @@
+//! Targets that messages are delivered to.

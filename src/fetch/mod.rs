@@ -1,0 +1,1 @@
+//! The imperative shell: the only room that sees session, index and mailbox together.

@@ -1,0 +1,127 @@
+//! The one seam to the world: clock, randomness, connections and files.
+//!
+//! Everything that can fail, block or outlive a crash goes through [`Host`], so that a simulated host can stop the
+//! program before any step, lose what was not synced, and run it again. [`RealHost`] is the machine itself.
+//! SQLite does its own file I/O; the index announces each commit with [`Host::committed`] instead.
+
+mod real;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::model::{Octets, Timestamp};
+
+pub use real::RealHost;
+
+/// The world as the program sees it.
+pub trait Host: Sync {
+    /// Wall-clock time.
+    fn now(&self) -> Timestamp;
+
+    /// Monotonic time since an arbitrary start; deadlines count by it.
+    fn elapsed(&self) -> Duration;
+
+    /// Whether the user asked to stop (SIGINT, SIGTERM). Blocked reads look at it every [`crate::model::limits::WAKE`].
+    fn interrupted(&self) -> bool;
+
+    /// Fills `bytes` with unpredictable octets.
+    fn fill_random(&self, bytes: &mut [u8]);
+
+    /// Opens a TCP connection to the first address of `host` that answers within `timeout`.
+    fn connect(&self, host: &str, port: u16, timeout: Duration) -> Result<Box<dyn Wire>, ConnectError>;
+
+    /// Makes one directory, mode 0700.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes a file that did not exist, mode 0600, without following a symbolic link.
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>>;
+
+    /// Makes the content of all files durable. After an error nothing about any of them is to be trusted.
+    fn sync_files(&self, files: &mut [Box<dyn NewFile>]) -> io::Result<()>;
+
+    /// Makes the entries of a directory durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Renames without replacing: [`io::ErrorKind::AlreadyExists`] when `to` exists.
+    ///
+    /// A file system without that flag gets a plain rename: the names of deliveries are random and unique.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Renames, replacing `to`.
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file's name.
+    fn unlink(&self, path: &Path) -> io::Result<()>;
+
+    /// The names in a directory, unordered.
+    fn list_dir(&self, path: &Path) -> io::Result<Vec<OsString>>;
+
+    /// What lies at `path`, symbolic links followed; `None` when nothing does.
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>>;
+
+    /// Opens a regular file for reading, without following a symbolic link.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>>;
+
+    /// Octets free for this user on the file system of `path`.
+    fn free_space(&self, path: &Path) -> io::Result<Octets>;
+
+    /// The index committed durably. `image` gives the database as bytes, for a simulation that must survive a crash.
+    fn committed(&self, image: &dyn Fn() -> Vec<u8>);
+}
+
+/// A byte stream to a server.
+pub trait Wire: Read + Write + Send + Sync + fmt::Debug {
+    /// Longest time that one read or write may block; it then fails with `WouldBlock` or `TimedOut`.
+    fn set_timeout(&mut self, timeout: Duration) -> io::Result<()>;
+
+    /// Whether the other end is on this machine's loopback interface.
+    fn is_loopback(&self) -> bool;
+}
+
+/// A file that is being written.
+pub trait NewFile: Write + Send {
+    /// The inode number, to recognise the file after a crash.
+    fn inode(&self) -> io::Result<u64>;
+
+    /// Makes the content durable.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// What lies at a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stat {
+    /// The inode number.
+    pub inode: u64,
+    /// The length in octets.
+    pub octets: Octets,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+}
+
+/// Why no connection was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The name has no address.
+    #[error("the host name {host} was not found")]
+    UnknownHost {
+        /// The name asked for.
+        host: String,
+        /// What the resolver said.
+        #[source]
+        source: io::Error,
+    },
+    /// No address took the connection.
+    #[error("no connection to {host} port {port}")]
+    Refused {
+        /// The name asked for.
+        host: String,
+        /// The TCP port.
+        port: u16,
+        /// The last address's error.
+        #[source]
+        source: io::Error,
+    },
+}

@@ -1,0 +1,291 @@
+//! The machine itself.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+
+use super::{ConnectError, Host, NewFile, Stat, Wire};
+use crate::model::{Octets, Timestamp};
+
+/// Threads that sync the files of one batch side by side: the disk merges their flushes.
+const SYNC_THREADS: usize = 8;
+
+/// The machine's own clock, network and file systems.
+pub struct RealHost {
+    start: Instant,
+    interrupted: Arc<AtomicBool>,
+    steps: steps::Steps,
+}
+
+impl RealHost {
+    /// A host that reports `interrupted` as the user's wish to stop.
+    #[must_use]
+    pub fn new(interrupted: Arc<AtomicBool>) -> Self {
+        Self { start: Instant::now(), interrupted, steps: steps::Steps::from_environment() }
+    }
+}
+
+impl Host for RealHost {
+    fn now(&self) -> Timestamp {
+        let seconds = |d: Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
+        Timestamp(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => seconds(since),
+            Err(before) => -seconds(before.duration()),
+        })
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        let mut filled = 0;
+        while filled < bytes.len() {
+            filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()).unwrap_or(0);
+        }
+    }
+
+    fn connect(&self, host: &str, port: u16, timeout: Duration) -> Result<Box<dyn Wire>, ConnectError> {
+        self.steps.step();
+        let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
+        let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(unknown)?.collect();
+        let deadline = Instant::now() + timeout;
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for (tried, address) in addresses.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);
+            if share.is_zero() {
+                last = io::ErrorKind::TimedOut.into();
+                break;
+            }
+            match TcpStream::connect_timeout(address, share).and_then(TcpWire::new) {
+                Ok(wire) => return Ok(Box::new(wire)),
+                Err(error) => last = error,
+            }
+        }
+        Err(ConnectError::Refused { host: host.to_owned(), port, source: last })
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.steps.step();
+        DirBuilder::new().mode(0o700).create(path)
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        self.steps.step();
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(no_follow()).open(path)?;
+        Ok(Box::new(RealFile { file }))
+    }
+
+    fn sync_files(&self, files: &mut [Box<dyn NewFile>]) -> io::Result<()> {
+        self.steps.step();
+        if let [only] = files {
+            return only.sync();
+        }
+        let work = Mutex::new(files.iter_mut());
+        std::thread::scope(|scope| {
+            let worker = || -> io::Result<()> {
+                loop {
+                    let next = work.lock().map_err(|_| io::Error::other("a sync thread panicked"))?.next();
+                    match next {
+                        Some(file) => file.sync()?,
+                        None => return Ok(()),
+                    }
+                }
+            };
+            let threads: Vec<_> = (0..SYNC_THREADS.min(files_len(&work))).map(|_| scope.spawn(worker)).collect();
+            let mut result = Ok(());
+            for thread in threads {
+                result = result.and(thread.join().unwrap_or_else(|_| Err(io::Error::other("a sync thread panicked"))));
+            }
+            result
+        })
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.steps.step();
+        File::open(path)?.sync_all()
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.steps.step();
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => fs::rename(from, to),
+            result => Ok(result?),
+        }
+    }
+
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.steps.step();
+        fs::rename(from, to)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.steps.step();
+        fs::remove_file(path)
+    }
+
+    fn list_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        match fs::metadata(path) {
+            Ok(data) => Ok(Some(Stat { inode: data.ino(), octets: Octets(data.len()), is_dir: data.is_dir() })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        let file = OpenOptions::new().read(true).custom_flags(no_follow()).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other(format!("{} is not a regular file", path.display())));
+        }
+        Ok(Box::new(file))
+    }
+
+    fn free_space(&self, path: &Path) -> io::Result<Octets> {
+        let data = rustix::fs::statvfs(path)?;
+        Ok(Octets(data.f_bavail.saturating_mul(data.f_frsize)))
+    }
+
+    fn committed(&self, _image: &dyn Fn() -> Vec<u8>) {
+        self.steps.step();
+    }
+}
+
+fn files_len(work: &Mutex<std::slice::IterMut<'_, Box<dyn NewFile>>>) -> usize {
+    work.lock().map_or(0, |files| files.len())
+}
+
+fn no_follow() -> i32 {
+    // A FIFO in place of the file must not block the open either.
+    i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0)
+}
+
+struct RealFile {
+    file: File,
+}
+
+impl Write for RealFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl NewFile for RealFile {
+    fn inode(&self) -> io::Result<u64> {
+        Ok(rustix::fs::fstat(self.file.as_fd())?.st_ino)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+/// A TCP connection.
+#[derive(Debug)]
+struct TcpWire {
+    stream: TcpStream,
+    timeout: Duration,
+}
+
+impl TcpWire {
+    fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, timeout: Duration::MAX })
+    }
+}
+
+impl Read for TcpWire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for TcpWire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Wire for TcpWire {
+    fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        let timeout = timeout.max(Duration::from_millis(1));
+        if timeout != self.timeout {
+            self.stream.set_read_timeout(Some(timeout))?;
+            self.stream.set_write_timeout(Some(timeout))?;
+            self.timeout = timeout;
+        }
+        Ok(())
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback())
+    }
+}
+
+/// Counts the steps of the seam, so that a test can kill the process at any one of them.
+#[cfg(debug_assertions)]
+mod steps {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// The number of the step that ends the process with SIGKILL.
+    const VARIABLE: &str = "FETCHONCE_KILL_AT_STEP";
+
+    pub(super) struct Steps {
+        kill_at: Option<u64>,
+        taken: AtomicU64,
+    }
+
+    impl Steps {
+        pub(super) fn from_environment() -> Self {
+            let kill_at = std::env::var(VARIABLE).ok().and_then(|k| k.parse().ok());
+            Self { kill_at, taken: AtomicU64::new(0) }
+        }
+
+        pub(super) fn step(&self) {
+            let taken = self.taken.fetch_add(1, Ordering::SeqCst) + 1;
+            if self.kill_at == Some(taken) {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
+/// Release builds count nothing.
+#[cfg(not(debug_assertions))]
+mod steps {
+    pub(super) struct Steps;
+
+    impl Steps {
+        pub(super) fn from_environment() -> Self {
+            Self
+        }
+
+        #[expect(clippy::unused_self, reason = "the debug build counts here")]
+        pub(super) fn step(&self) {}
+    }
+}

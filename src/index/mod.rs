@@ -1,0 +1,1 @@
+//! The seen-index and journal of one account.

@@ -1,0 +1,3 @@
+//! The `fetchonce` command: everything is in the library.
+
+fn main() {}

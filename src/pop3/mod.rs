@@ -1,0 +1,4 @@
+//! A blocking POP3 client.
+
+/// Placeholder of the proof that a deletion needs.
+pub struct Matched;

@@ -1,0 +1,1 @@
+//! What a crash left, and what to do about it: pure.
