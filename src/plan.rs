@@ -1,1 +1,455 @@
-//! What to do with each listed message: pure.
+//! What to do with each listed message. Pure: the listing, the index, the policy and the evidence go in, a [`Plan`]
+//! comes out, and `--dry-run` prints that value.
+//!
+//! Where a unique-id alone proves nothing (I6), the answer is [`Decision::Probe`] instead: the caller takes the header
+//! fingerprints asked for and asks again. Where fingerprints cannot tell either, the message is fetched and
+//! [`judge`] compares its full hash before anything is delivered.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::model::{
+    DeliveryId, Digest, Listed, Listing, MessageNumber, Octets, Row, RowId, RowState, Seen, Timestamp, Uid, limits,
+};
+use crate::policy::{self, Keep};
+use crate::recover::{self, Found, Resolution};
+
+/// What the decision rests on besides the listing and the index.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The retention policy.
+    pub keep: Keep,
+    /// Wall-clock time.
+    pub now: Timestamp,
+    /// The index's credited clock, in seconds.
+    pub clock: i64,
+    /// Matches proven in an earlier epoch are proven no longer.
+    pub epoch: i64,
+    /// The server or the user differs from the last session's.
+    pub account_changed: bool,
+    /// Whether the last session that had work to do ended by QUIT.
+    pub last_session_quit: bool,
+    /// Whether TOP may be asked.
+    pub top: bool,
+    /// Most messages to fetch.
+    pub limit: Option<usize>,
+}
+
+/// What TOP said of a message of this session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Evidence {
+    /// The strong fingerprint of its header.
+    Header(Digest),
+    /// TOP was refused.
+    Refused,
+}
+
+/// All evidence of a session.
+pub type Evidences = HashMap<MessageNumber, Evidence>;
+
+/// The answer of [`reconcile`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// Take the header fingerprints of these messages by TOP, then ask again.
+    Probe(Vec<MessageNumber>),
+    /// Everything is decided.
+    Plan(Plan),
+}
+
+/// Why a message is fetched or left.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Reason {
+    /// Its unique-id was never seen.
+    Unknown,
+    /// It was listed before and not delivered.
+    NotYetDelivered,
+    /// Its unique-id names other content than before, or may: the full hash decides.
+    Unproven,
+    /// It is delivered, and stays on the server.
+    AlreadyDelivered,
+    /// It is delivered, and due for deletion.
+    Due,
+    /// It is due, but the listing is partial: nothing is deleted by it.
+    DueButPartial,
+    /// It waits in the held Maildir for its target.
+    Held,
+    /// What the disk holds of it is not known.
+    Untrusted,
+    /// The user asked never to fetch it.
+    Skipped,
+    /// It cost sessions their QUIT; not before its time.
+    BackingOff,
+    /// It cost sessions their QUIT; fetched last, in a session of its own.
+    Troubled,
+    /// The run's limit is reached.
+    OverLimit,
+}
+
+/// One message to RETR.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fetch {
+    /// The message in this session.
+    pub listed: Listed,
+    /// Where its row comes from, should it be delivered.
+    pub row: FetchRow,
+    /// Whether the unique-id is listed several times: equal content is then kept as a row of its own.
+    pub is_copy: bool,
+    /// Why it is fetched.
+    pub reason: Reason,
+}
+
+/// The row of a message to fetch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FetchRow {
+    /// A row that waits undelivered.
+    Waiting(RowId),
+    /// [`Plan::fresh`] at this position: committed as NEW before any RETR.
+    Fresh(usize),
+    /// None: it is expected to be this row's message, and a new row is made only if it is not.
+    Expected(RowId),
+}
+
+impl FetchRow {
+    /// The row once [`Plan::fresh`] is committed as `fresh`.
+    #[must_use]
+    pub fn committed(self, fresh: &[RowId]) -> Option<RowId> {
+        match self {
+            Self::Waiting(row) => Some(row),
+            Self::Fresh(at) => fresh.get(at).copied(),
+            Self::Expected(_) => None,
+        }
+    }
+}
+
+/// One delivered message to delete: its header must match the row's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Deletion {
+    /// The message in this session.
+    pub number: MessageNumber,
+    /// Its row.
+    pub row: RowId,
+}
+
+/// Everything a session does.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Plan {
+    /// Unknown messages, committed as NEW before any RETR.
+    pub fresh: Vec<Listed>,
+    /// Rows that this complete listing lacks.
+    pub gone: Vec<RowId>,
+    /// Rows whose content was proven: listed again, or by evidence in this epoch. With the size listed now.
+    pub proven: Vec<(RowId, Option<Octets>)>,
+    /// A unique-id of this listing named other content than recorded, or the account changed: a new epoch begins.
+    pub contradicted: bool,
+    /// Messages that a session set out to fetch and that vanished undelivered (I7).
+    pub lost: Vec<RowId>,
+    /// What to delete.
+    pub deletions: Vec<Deletion>,
+    /// What to fetch, in order.
+    pub fetches: Vec<Fetch>,
+    /// What to fetch afterwards, each in a session of its own (I4).
+    pub troubled: Vec<Fetch>,
+    /// Deletions get a session of their own before anything is fetched (I4).
+    pub deletions_first: bool,
+    /// What was decided of each listed message, in the server's order.
+    pub verdicts: Vec<(Listed, Reason)>,
+}
+
+/// Decides what to do with every message of a listing.
+#[must_use]
+pub fn reconcile(listing: &Listing, seen: &Seen, facts: &Facts, evidence: &Evidences) -> Decision {
+    let mut first = Reconciler::new(listing, seen, facts, evidence, facts.account_changed);
+    first.run();
+    if first.contradicted && !facts.account_changed {
+        first = Reconciler::new(listing, seen, facts, evidence, true);
+        first.run();
+    }
+    first.finish()
+}
+
+/// What the content of a fetched message makes of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Nothing proves that it was delivered before.
+    Deliver,
+    /// It is this row's message.
+    SameAs(RowId),
+}
+
+/// A delivered row with the same full hash as a fetched message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Twin {
+    /// The row.
+    pub row: RowId,
+    /// Whether it has the same unique-id.
+    pub same_uid: bool,
+    /// Whether it had vanished from the listings when the fetched unique-id was first listed, and nothing took it over since.
+    pub vanished_before: bool,
+}
+
+/// Whether a fetched message was delivered before (I6).
+///
+/// Unique-ids once listed together are different messages, even with identical octets, so only a row of the same
+/// unique-id, or one that vanished before the fetched unique-id appeared, proves anything; and nothing is adopted by a
+/// partial listing.
+#[must_use]
+pub fn judge(twins: &[Twin], listing_complete: bool) -> Verdict {
+    twins
+        .iter()
+        .find(|twin| twin.same_uid)
+        .or_else(|| twins.iter().find(|twin| twin.vanished_before && listing_complete))
+        .map_or(Verdict::Deliver, |twin| Verdict::SameAs(twin.row))
+}
+
+struct Reconciler<'a> {
+    listing: &'a Listing,
+    seen: &'a Seen,
+    facts: &'a Facts,
+    evidence: &'a Evidences,
+    /// No unique-id proves anything before its fingerprint agrees.
+    unproven: bool,
+    contradicted: bool,
+    probes: Vec<MessageNumber>,
+    accounted: HashSet<RowId>,
+    plan: Plan,
+}
+
+impl<'a> Reconciler<'a> {
+    fn new(listing: &'a Listing, seen: &'a Seen, facts: &'a Facts, evidence: &'a Evidences, unproven: bool) -> Self {
+        Self {
+            listing,
+            seen,
+            facts,
+            evidence,
+            unproven,
+            contradicted: unproven,
+            probes: Vec::new(),
+            accounted: HashSet::new(),
+            plan: Plan::default(),
+        }
+    }
+
+    fn run(&mut self) {
+        let mut groups: HashMap<&Uid, Vec<&'a Listed>> = HashMap::with_capacity(self.listing.messages.len());
+        for listed in &self.listing.messages {
+            groups.entry(&listed.uid).or_default().push(listed);
+        }
+        for listed in &self.listing.messages {
+            match groups.remove(&listed.uid).as_deref() {
+                Some([single]) => self.decide_single(single),
+                Some(copies) => self.decide_copies(copies),
+                None => {}
+            }
+        }
+    }
+
+    /// A unique-id that is listed once.
+    fn decide_single(&mut self, listed: &'a Listed) {
+        let rows: Vec<&'a Row> = self.seen.of(&listed.uid).collect();
+        let live: Vec<&'a Row> = rows.iter().copied().filter(|row| row.gone.is_none()).collect();
+        match (&rows[..], &live[..]) {
+            ([], _) => self.fetch_fresh(listed, false, Reason::Unknown),
+            (_, [row]) if row.content.is_some() && self.is_proven(row, listed) => self.decide_known(listed, row),
+            ([row], _) if row.content.is_none() => self.decide_undelivered(listed, row),
+            _ => self.decide_by_evidence(listed, &rows),
+        }
+    }
+
+    /// A unique-id that is listed several times: only content tells the copies apart.
+    fn decide_copies(&mut self, copies: &[&'a Listed]) {
+        let Some(first) = copies.first() else { return };
+        let rows: Vec<&Row> = self.seen.of(&first.uid).collect();
+        self.accounted.extend(rows.iter().map(|row| row.id));
+        let settled = !self.unproven
+            && rows.iter().all(|row| row.gone.is_none() && row.content.is_some())
+            && rows.iter().all(|row| row.proven_epoch == self.facts.epoch && !self.is_due(row))
+            && sorted_sizes(rows.iter().map(|row| row.size)) == sorted_sizes(copies.iter().map(|copy| copy.size));
+        if settled {
+            self.plan.verdicts.extend(copies.iter().map(|&copy| (copy.clone(), Reason::AlreadyDelivered)));
+            return;
+        }
+        let mut waiting = rows.iter().filter(|row| row.content.is_none()).map(|row| row.id);
+        let mut expected = rows.iter().filter(|row| row.content.is_some()).map(|row| row.id);
+        for copy in copies {
+            match (waiting.next(), expected.next()) {
+                (Some(row), _) => self.fetch(copy, FetchRow::Waiting(row), true, Reason::Unproven),
+                (None, Some(row)) => self.fetch(copy, FetchRow::Expected(row), true, Reason::Unproven),
+                (None, None) => self.fetch_fresh(copy, true, Reason::Unproven),
+            }
+        }
+    }
+
+    fn decide_undelivered(&mut self, listed: &'a Listed, row: &Row) {
+        self.accounted.insert(row.id);
+        if row.gone.is_some() || row.size != listed.size {
+            self.plan.proven.push((row.id, listed.size));
+        }
+        if row.state == RowState::Skipped {
+            self.plan.verdicts.push((listed.clone(), Reason::Skipped));
+            return;
+        }
+        if row.lost_sessions < limits::TROUBLED_AFTER {
+            self.fetch(listed, FetchRow::Waiting(row.id), false, Reason::NotYetDelivered);
+            return;
+        }
+        if row.retry_after.is_some_and(|time| self.facts.now < time) {
+            self.plan.verdicts.push((listed.clone(), Reason::BackingOff));
+            return;
+        }
+        self.plan.verdicts.push((listed.clone(), Reason::Troubled));
+        self.plan.troubled.push(Fetch {
+            listed: listed.clone(),
+            row: FetchRow::Waiting(row.id),
+            is_copy: false,
+            reason: Reason::Troubled,
+        });
+    }
+
+    /// A delivered row that its unique-id proves, unless it is due: then the content must be matched (I3).
+    fn decide_known(&mut self, listed: &'a Listed, row: &'a Row) {
+        self.accounted.insert(row.id);
+        match self.standing(row) {
+            Reason::Due => self.decide_by_evidence(listed, &[row]),
+            standing => self.plan.verdicts.push((listed.clone(), standing)),
+        }
+    }
+
+    fn decide_by_evidence(&mut self, listed: &'a Listed, rows: &[&'a Row]) {
+        self.accounted.extend(rows.iter().map(|row| row.id));
+        match self.evidence.get(&listed.number) {
+            None if self.facts.top => self.probes.push(listed.number),
+            None | Some(Evidence::Refused) => self.fetch_to_compare(listed, rows),
+            Some(Evidence::Header(header)) => {
+                let same: Vec<&Row> =
+                    rows.iter().copied().filter(|row| row.content.is_some_and(|c| c.header == *header)).collect();
+                match same[..] {
+                    [row] => self.matched(listed, row, rows),
+                    [] => {
+                        self.contradicted = true;
+                        self.fetch_to_compare(listed, rows);
+                    }
+                    _ => self.fetch_to_compare(listed, rows),
+                }
+            }
+        }
+    }
+
+    /// The header fingerprint picked one row: it is listed, and the others of its unique-id are not.
+    fn matched(&mut self, listed: &'a Listed, row: &'a Row, rows: &[&'a Row]) {
+        for other in rows.iter().filter(|other| other.id != row.id) {
+            self.accounted.remove(&other.id);
+        }
+        if !self.is_proven(row, listed) {
+            self.plan.proven.push((row.id, listed.size));
+        }
+        let standing = self.standing(row);
+        self.plan.verdicts.push((listed.clone(), standing));
+        if standing == Reason::Due {
+            self.plan.deletions.push(Deletion { number: listed.number, row: row.id });
+        }
+    }
+
+    /// What becomes of a row whose content is known to be listed.
+    fn standing(&self, row: &Row) -> Reason {
+        match row.state {
+            RowState::Held => Reason::Held,
+            RowState::Untrusted => Reason::Untrusted,
+            RowState::Skipped => Reason::Skipped,
+            _ if !self.is_due(row) => Reason::AlreadyDelivered,
+            _ if !self.listing.complete => Reason::DueButPartial,
+            _ => Reason::Due,
+        }
+    }
+
+    /// Only the full hash can tell whether this is the message of one of `rows`.
+    fn fetch_to_compare(&mut self, listed: &Listed, rows: &[&Row]) {
+        let waiting = rows.iter().find(|row| row.content.is_none());
+        match (waiting, rows) {
+            (Some(row), _) => self.fetch(listed, FetchRow::Waiting(row.id), false, Reason::Unproven),
+            (None, [row]) if self.is_proven(row, listed) => {
+                self.fetch(listed, FetchRow::Expected(row.id), false, Reason::Due);
+            }
+            _ => self.fetch_fresh(listed, false, Reason::Unproven),
+        }
+    }
+
+    fn fetch_fresh(&mut self, listed: &Listed, is_copy: bool, reason: Reason) {
+        self.plan.fresh.push(listed.clone());
+        self.fetch(listed, FetchRow::Fresh(self.plan.fresh.len() - 1), is_copy, reason);
+    }
+
+    fn fetch(&mut self, listed: &Listed, row: FetchRow, is_copy: bool, reason: Reason) {
+        let over = reason != Reason::Due && self.facts.limit.is_some_and(|limit| self.plan.fetches.len() >= limit);
+        self.plan.verdicts.push((listed.clone(), if over { Reason::OverLimit } else { reason }));
+        if !over {
+            self.plan.fetches.push(Fetch { listed: listed.clone(), row, is_copy, reason });
+        }
+    }
+
+    fn is_proven(&self, row: &Row, listed: &Listed) -> bool {
+        !self.unproven
+            && row.gone.is_none()
+            && row.proven_epoch == self.facts.epoch
+            && (row.size == listed.size || row.size.is_none() || listed.size.is_none())
+    }
+
+    fn is_due(&self, row: &Row) -> bool {
+        row.state == RowState::Delivered
+            && row
+                .delivery
+                .as_ref()
+                .is_some_and(|delivery| self.facts.keep.is_due(policy::age(delivery.clock, self.facts.clock)))
+    }
+
+    fn finish(mut self) -> Decision {
+        if !self.probes.is_empty() {
+            return Decision::Probe(self.probes);
+        }
+        if self.listing.complete {
+            let missing = self.seen.rows().iter().filter(|row| row.gone.is_none() && !self.accounted.contains(&row.id));
+            for row in missing {
+                self.plan.gone.push(row.id);
+                if row.state == RowState::New && row.attempted {
+                    self.plan.lost.push(row.id);
+                }
+            }
+        }
+        self.plan.verdicts.sort_by_key(|(listed, _)| listed.number);
+        self.plan.contradicted = self.contradicted;
+        self.plan.deletions_first = !self.facts.last_session_quit && !self.plan.deletions.is_empty();
+        Decision::Plan(self.plan)
+    }
+}
+
+fn sorted_sizes(sizes: impl Iterator<Item = Option<Octets>>) -> Vec<Option<Octets>> {
+    let mut sizes: Vec<_> = sizes.collect();
+    sizes.sort_unstable();
+    sizes
+}
+
+/// The pure decisions of a run, gathered so that the simulation can put a weaker one in the place of each and show that
+/// the loss or the duplicate is noticed. The program itself only ever uses [`Rules::default`].
+#[derive(Clone, Copy)]
+pub struct Rules {
+    /// See [`reconcile`].
+    pub reconcile: fn(&Listing, &Seen, &Facts, &Evidences) -> Decision,
+    /// See [`judge`].
+    pub judge: fn(&[Twin], bool) -> Verdict,
+    /// See [`crate::recover::resolve`].
+    pub resolve: fn(Found, Timestamp, Timestamp) -> Resolution,
+    /// See [`crate::recover::target_to_probe`].
+    pub target_to_probe: fn(i64, i64) -> i64,
+    /// See [`crate::recover::stale`].
+    pub stale: for<'a> fn(&'a [String], &str, &[DeliveryId]) -> Vec<&'a str>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            reconcile,
+            judge,
+            resolve: recover::resolve,
+            target_to_probe: recover::target_to_probe,
+            stale: recover::stale,
+        }
+    }
+}

@@ -65,11 +65,14 @@ pub trait Host: Sync {
     /// Opens a regular file for reading, without following a symbolic link.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>>;
 
+    /// The machine's name, for the names of Maildir files.
+    fn name(&self) -> String;
+
     /// Octets free for this user on the file system of `path`.
     fn free_space(&self, path: &Path) -> io::Result<Octets>;
 
     /// The index committed durably. `image` gives the database as bytes, for a simulation that must survive a crash.
-    fn committed(&self, image: &dyn Fn() -> Vec<u8>);
+    fn committed(&self, image: &mut dyn FnMut() -> Vec<u8>);
 }
 
 /// A byte stream to a server.

@@ -158,12 +158,16 @@ impl Host for RealHost {
         Ok(Box::new(file))
     }
 
+    fn name(&self) -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+
     fn free_space(&self, path: &Path) -> io::Result<Octets> {
         let data = rustix::fs::statvfs(path)?;
         Ok(Octets(data.f_bavail.saturating_mul(data.f_frsize)))
     }
 
-    fn committed(&self, _image: &dyn Fn() -> Vec<u8>) {
+    fn committed(&self, _image: &mut dyn FnMut() -> Vec<u8>) {
         self.steps.step();
     }
 }

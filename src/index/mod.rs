@@ -1,1 +1,203 @@
-//! The seen-index and journal of one account.
+//! The seen-index and journal of one account: one SQLite file, the only place that knows which message was delivered.
+//!
+//! Every method that changes something is one durable, atomic commit (WAL with `synchronous = FULL`), announced to the
+//! host. Host, port and user are data in it: a changed host name is the same account. It is the only user of rusqlite.
+
+mod account;
+mod journal;
+mod messages;
+mod runs;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::host::Host;
+use crate::model::hex;
+
+pub use account::{Identity, Target, TargetKind};
+pub use journal::{IntentRecord, Journaled, Placed};
+pub use messages::{Committed, Totals};
+pub use runs::Run;
+
+/// The schema version that this program writes.
+const SCHEMA_VERSION: i64 = 1;
+/// SQLite before this has the WAL-reset corruption race.
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// What `PRAGMA application_id` says of an index: "fonc".
+const APPLICATION_ID: i64 = 0x666f_6e63;
+
+/// Why the index cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// It was written by a newer fetchonce.
+    #[error("{path} was written by a newer fetchonce (index version {found}, this one knows {SCHEMA_VERSION})")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// It is no index, or a damaged one.
+    #[error("{path} is not a usable index")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// It is a database, but not an index of fetchonce.
+    #[error("{0} is a database of another program")]
+    Foreign(PathBuf),
+    /// A read or a write failed.
+    #[error("the index {path} could not be read or written")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The linked SQLite is too old to be safe.
+    #[error("SQLite {0} has a known corruption race; 3.51.3 or newer is needed")]
+    OldSqlite(&'static str),
+}
+
+/// An open index.
+pub struct Index<'h> {
+    connection: Connection,
+    host: &'h dyn Host,
+    path: PathBuf,
+    index_id: String,
+}
+
+impl<'h> Index<'h> {
+    /// Opens the index file of an account, or makes it. The directory must exist.
+    pub fn open(host: &'h dyn Host, path: &Path, identity: &Identity) -> Result<Self, IndexError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|source| classify(path, source))?;
+        Self::prepare(host, connection, path, identity)
+    }
+
+    /// An index in memory, from an image that [`Host::committed`] gave, or new: for simulations.
+    pub fn open_image(host: &'h dyn Host, image: Option<&[u8]>, identity: &Identity) -> Result<Self, IndexError> {
+        let path = Path::new(":memory:");
+        let open = || -> rusqlite::Result<Connection> {
+            let mut connection = Connection::open_in_memory()?;
+            if let Some(image) = image {
+                connection.deserialize_read_exact("main", image, image.len(), false)?;
+            }
+            Ok(connection)
+        };
+        Self::prepare(host, open().map_err(|source| classify(path, source))?, path, identity)
+    }
+
+    fn prepare(
+        host: &'h dyn Host,
+        connection: Connection,
+        path: &Path,
+        identity: &Identity,
+    ) -> Result<Self, IndexError> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(IndexError::OldSqlite(rusqlite::version()));
+        }
+        let mut index = Self { connection, host, path: path.to_owned(), index_id: String::new() };
+        index.configure().map_err(|source| classify(path, source))?;
+        index.migrate(identity)?;
+        index.index_id = index.read(|db| db.query_row("SELECT index_id FROM account", [], |row| row.get(0)))?;
+        Ok(index)
+    }
+
+    fn configure(&self) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.pragma_update(None, "foreign_keys", true)?;
+        self.connection.set_prepared_statement_cache_capacity(64);
+        Ok(())
+    }
+
+    fn migrate(&mut self, identity: &Identity) -> Result<(), IndexError> {
+        let (version, application): (i64, i64) = self.read(|db| {
+            let number = |name: &str| db.pragma_query_value(None, name, |row| row.get(0));
+            Ok((number("user_version")?, number("application_id")?))
+        })?;
+        match version {
+            SCHEMA_VERSION if application == APPLICATION_ID => Ok(()),
+            0 if application == 0 && self.is_empty()? => self.create(identity),
+            found if application == APPLICATION_ID && found > SCHEMA_VERSION => {
+                Err(IndexError::Newer { path: self.path.clone(), found })
+            }
+            _ => Err(IndexError::Foreign(self.path.clone())),
+        }
+    }
+
+    fn is_empty(&self) -> Result<bool, IndexError> {
+        self.read(|db| db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0)))
+    }
+
+    fn create(&mut self, identity: &Identity) -> Result<(), IndexError> {
+        let mut id = [0; 8];
+        self.host.fill_random(&mut id);
+        self.commit(|db| {
+            db.execute_batch(include_str!("schema.sql"))?;
+            db.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            db.pragma_update(None, "application_id", APPLICATION_ID)?;
+            db.execute(
+                "INSERT INTO account (only, index_id, name, server, port, user) VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+                (hex(&id), &identity.name, &identity.server, identity.port, &identity.user),
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The random id of this index; it is part of every file name that it gives.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.index_id
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, IndexError> {
+        query(&self.connection).map_err(|source| classify(&self.path, source))
+    }
+
+    /// One atomic, durable commit.
+    fn commit<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, IndexError> {
+        let path = &self.path;
+        let value = commit(&mut self.connection, change).map_err(|source| classify(path, source))?;
+        let connection = &mut self.connection;
+        self.host.committed(&mut || connection.serialize("main").map(|image| image.to_vec()).unwrap_or_default());
+        Ok(value)
+    }
+}
+
+fn commit<T>(
+    connection: &mut Connection,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = change(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+fn classify(path: &Path, source: rusqlite::Error) -> IndexError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let path = path.to_owned();
+    match &source {
+        rusqlite::Error::SqliteFailure(failure, _) if matches!(failure.code, DatabaseCorrupt | NotADatabase) => {
+            IndexError::Broken { path, source }
+        }
+        rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..) => {
+            IndexError::Broken { path, source }
+        }
+        _ => IndexError::Io { path, source },
+    }
+}

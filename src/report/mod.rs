@@ -1,1 +1,5 @@
 //! Events in, text out.
+
+mod event;
+
+pub use event::{Event, Observer, Problem};

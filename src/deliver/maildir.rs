@@ -1,0 +1,369 @@
+//! Delivery into a Maildir (maildir(5), with `,S=octets` in the name as Maildir++ readers expect).
+//!
+//! The order is that of the life of a message: files and `tmp/` are durable before INTENT, `new/` and `cur/` before
+//! DELIVERED. `cur/` too, since a reader may have moved a file there meanwhile. Never link and unlink: between the two a
+//! crash leaves two names.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::{TargetError, marker};
+use crate::content::Digester;
+use crate::host::{Host, NewFile};
+use crate::model::{ContentId, DeliveryId, Octets, hex};
+use crate::recover::{Found, unique_part};
+
+const SUBFOLDERS: [&str; 3] = ["tmp", "new", "cur"];
+/// Octets copied at a time.
+const COPY_OCTETS: usize = 64 * 1024;
+
+/// A Maildir that may be delivered to.
+pub struct Maildir<'h> {
+    host: &'h dyn Host,
+    root: PathBuf,
+    index_id: String,
+    host_name: String,
+}
+
+/// What an index knows of a Maildir.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known<'a> {
+    /// The random id in its marker.
+    pub marker: &'a str,
+    /// How many runs of the index delivered there.
+    pub generation: i64,
+}
+
+/// A message being written into `tmp/`.
+pub struct Incoming {
+    file: Box<dyn NewFile>,
+    delivery: DeliveryId,
+    path: PathBuf,
+}
+
+/// A message whole in `tmp/`; durable once [`Maildir::sync_staged`] returned.
+pub struct Staged {
+    file: Box<dyn NewFile>,
+    delivery: DeliveryId,
+    path: PathBuf,
+    inode: u64,
+}
+
+impl<'h> Maildir<'h> {
+    /// Opens the Maildir that an index already delivered to. Nothing is created: it must be the one that is known.
+    pub fn open(host: &'h dyn Host, root: &Path, index_id: &str, known: Known<'_>) -> Result<Self, TargetError> {
+        let maildir = Self::at(host, root, index_id);
+        if host.stat(root).map_err(TargetError::io("look at", root))?.is_none() {
+            return Err(TargetError::Missing(root.to_owned()));
+        }
+        match marker::read(host, root)? {
+            None => return Err(TargetError::Missing(root.to_owned())),
+            Some(found) if found != known.marker => return Err(TargetError::Changed(root.to_owned())),
+            Some(_) => {}
+        }
+        // The index counts first, so after a crash between the two it is one ahead.
+        match known.generation - marker::generation(host, root, index_id)? {
+            0 | 1 => Ok(maildir),
+            ..0 => Err(TargetError::OldIndex(root.to_owned())),
+            2.. => Err(TargetError::OldMaildir(root.to_owned())),
+        }
+    }
+
+    /// Opens a Maildir that the index never delivered to, and makes what is missing of it, durably. Gives its marker.
+    pub fn create(host: &'h dyn Host, root: &Path, index_id: &str) -> Result<(Self, String), TargetError> {
+        create_dirs(host, root)?;
+        let names = host.list_dir(root).map_err(TargetError::io("read", root))?;
+        if !names.is_empty() && !SUBFOLDERS.iter().any(|sub| names.iter().any(|name| name == sub)) {
+            return Err(TargetError::NotMaildir(root.to_owned()));
+        }
+        for sub in SUBFOLDERS {
+            create_dir(host, &root.join(sub))?;
+        }
+        host.sync_dir(root).map_err(TargetError::io("sync", root))?;
+        let marker = match marker::read(host, root)? {
+            Some(marker) => marker,
+            None => marker::create(host, root)?,
+        };
+        Ok((Self::at(host, root, index_id), marker))
+    }
+
+    fn at(host: &'h dyn Host, root: &Path, index_id: &str) -> Self {
+        Self { host, root: root.to_owned(), index_id: index_id.to_owned(), host_name: safe_host_name(&host.name()) }
+    }
+
+    /// The Maildir's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The generation of this index that lies beside the marker.
+    pub fn generation(&self) -> Result<i64, TargetError> {
+        marker::generation(self.host, &self.root, &self.index_id)
+    }
+
+    /// Writes the generation of this index beside the marker, after the index committed it.
+    pub fn set_generation(&self, generation: i64) -> Result<(), TargetError> {
+        marker::set_generation(self.host, &self.root, &self.index_id, generation)
+    }
+
+    /// Octets free on its file system.
+    pub fn free_space(&self) -> Result<Octets, TargetError> {
+        self.host.free_space(&self.root).map_err(TargetError::io("look at the free space of", &self.root))
+    }
+
+    /// What every file name of this index begins its second part with.
+    #[must_use]
+    pub fn own_mark(&self) -> String {
+        format!(".F{}_", self.index_id)
+    }
+
+    /// Begins a message in `tmp/` under a name that is unique for ever.
+    pub fn begin(&self) -> Result<Incoming, TargetError> {
+        let mut random = [0; 8];
+        self.host.fill_random(&mut random);
+        let seconds = self.host.now().0;
+        let delivery = DeliveryId(format!("{seconds}{}{}.{}", self.own_mark(), hex(&random), self.host_name));
+        let path = self.tmp_path(&delivery);
+        let file = self.host.create_new(&path).map_err(TargetError::io("create", &path))?;
+        Ok(Incoming { file, delivery, path })
+    }
+
+    /// Makes staged files and their names durable. After an error nothing of them may be trusted.
+    pub fn sync_staged(&self, staged: Vec<Staged>) -> Result<(), TargetError> {
+        let tmp = self.root.join("tmp");
+        let mut files: Vec<_> = staged.into_iter().map(|message| message.file).collect();
+        self.host.sync_files(&mut files).map_err(TargetError::io("sync the messages in", &tmp))?;
+        self.host.sync_dir(&tmp).map_err(TargetError::io("sync", &tmp))
+    }
+
+    /// Renames a durable message from `tmp/` into `new/`, after its INTENT is committed.
+    pub fn place(&self, delivery: &DeliveryId, octets: Octets) -> Result<(), TargetError> {
+        let to = self.new_path(delivery, octets);
+        let exists = || self.host.stat(&to).is_ok_and(|stat| stat.is_some());
+        match self.host.rename_new(&self.tmp_path(delivery), &to) {
+            // NFS: a retried rename that had succeeded finds its source gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && exists() => Ok(()),
+            result => result,
+        }
+        .map_err(TargetError::io("rename into", &to))
+    }
+
+    /// Makes renames durable.
+    pub fn sync_placed(&self) -> Result<(), TargetError> {
+        for sub in ["new", "cur"] {
+            let path = self.root.join(sub);
+            self.host.sync_dir(&path).map_err(TargetError::io("sync", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a message from `tmp/` that no INTENT names.
+    pub fn discard(&self, delivery: &DeliveryId) -> Result<(), TargetError> {
+        let path = self.tmp_path(delivery);
+        self.host.unlink(&path).map_err(TargetError::io("remove", &path))
+    }
+
+    /// The names in `tmp/`.
+    pub fn tmp_names(&self) -> Result<Vec<String>, TargetError> {
+        self.names(&self.root.join("tmp"))
+    }
+
+    /// What lies under the names of a delivery, in this Maildir and, when `everywhere`, in its sibling folders.
+    ///
+    /// A reader moves files from `new/` to `cur/` at any time, so `new/` is looked at again after `cur/`.
+    pub fn probe(&self, delivery: &DeliveryId, everywhere: bool) -> Result<Found, TargetError> {
+        let tmp_path = self.tmp_path(delivery);
+        let tmp = self.host.stat(&tmp_path).map_err(TargetError::io("look at", &tmp_path))?.map(|stat| stat.inode);
+        let mut folders: Vec<PathBuf> = ["new", "cur", "new", "cur"].map(|sub| self.root.join(sub)).into();
+        if everywhere {
+            folders.extend(self.sibling_folders()?);
+        }
+        for folder in folders {
+            if let Some(path) = self.find_in(&folder, delivery)? {
+                let stat = self.host.stat(&path).map_err(TargetError::io("look at", &path))?;
+                if let Some(stat) = stat {
+                    return Ok(Found { tmp, placed: Some(stat.inode) });
+                }
+            }
+        }
+        Ok(Found { tmp, placed: None })
+    }
+
+    /// Opens a delivered message, wherever a reader moved it in this Maildir.
+    pub fn open_message(&self, delivery: &DeliveryId) -> Result<Option<Box<dyn Read>>, TargetError> {
+        for sub in ["new", "cur", "new"] {
+            if let Some(path) = self.find_in(&self.root.join(sub), delivery)? {
+                match self.host.open(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    result => return result.map(Some).map_err(TargetError::io("open", &path)),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes a message from `new/` and `cur/` (of the held Maildir, once its target has it; of a suspect inode, once rewritten).
+    pub fn remove(&self, delivery: &DeliveryId) -> Result<(), TargetError> {
+        for sub in ["new", "cur"] {
+            if let Some(path) = self.find_in(&self.root.join(sub), delivery)? {
+                self.host.unlink(&path).map_err(TargetError::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The unique parts of the names in `new/` that carry this index's mark.
+    pub fn own_in_new(&self) -> Result<Vec<DeliveryId>, TargetError> {
+        let mark = self.own_mark();
+        let names = self.names(&self.root.join("new"))?;
+        Ok(names.iter().filter(|name| name.contains(&mark)).map(|name| DeliveryId(unique_part(name).into())).collect())
+    }
+
+    /// Copies a message in stored form into `tmp/`.
+    pub fn copy_in(&self, from: &mut dyn Read) -> Result<(Staged, ContentId), TargetError> {
+        let mut incoming = self.begin()?;
+        let mut digester = Digester::new();
+        let mut buffer = vec![0; COPY_OCTETS];
+        loop {
+            let read = from.read(&mut buffer).map_err(TargetError::io("read a held message for", &self.root))?;
+            if read == 0 {
+                return Ok((incoming.finish()?, digester.finish()));
+            }
+            digester.push(&buffer[..read]);
+            incoming.write(&buffer[..read]).map_err(TargetError::io("write", &incoming.path))?;
+        }
+    }
+
+    fn tmp_path(&self, delivery: &DeliveryId) -> PathBuf {
+        self.root.join("tmp").join(&delivery.0)
+    }
+
+    fn new_path(&self, delivery: &DeliveryId, octets: Octets) -> PathBuf {
+        self.root.join("new").join(format!("{},S={}", delivery.0, octets.0))
+    }
+
+    /// Maildir++ subfolders (`.Name/`) and plain ones (`Name/`), their `new/` and `cur/`.
+    fn sibling_folders(&self) -> Result<Vec<PathBuf>, TargetError> {
+        let mut folders = Vec::new();
+        for name in self.names(&self.root)? {
+            if SUBFOLDERS.contains(&name.as_str()) {
+                continue;
+            }
+            for sub in ["new", "cur"] {
+                let path = self.root.join(&name).join(sub);
+                if self.host.stat(&path).is_ok_and(|stat| stat.is_some_and(|stat| stat.is_dir)) {
+                    folders.push(path);
+                }
+            }
+        }
+        Ok(folders)
+    }
+
+    fn find_in(&self, folder: &Path, delivery: &DeliveryId) -> Result<Option<PathBuf>, TargetError> {
+        let names = self.names(folder)?;
+        Ok(names.iter().find(|name| unique_part(name) == delivery.0).map(|name| folder.join(name)))
+    }
+
+    /// The names in a folder; our own are ASCII, so a name that is not UTF-8 is somebody else's.
+    fn names(&self, folder: &Path) -> Result<Vec<String>, TargetError> {
+        let names = self.host.list_dir(folder).map_err(TargetError::io("read", folder))?;
+        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
+}
+
+impl Incoming {
+    /// Appends octets in stored form.
+    pub fn write(&mut self, stored: &[u8]) -> io::Result<()> {
+        self.file.write_all(stored)
+    }
+
+    /// The unique part of its name.
+    #[must_use]
+    pub fn delivery(&self) -> &DeliveryId {
+        &self.delivery
+    }
+
+    /// Ends the message.
+    pub fn finish(self) -> Result<Staged, TargetError> {
+        let inode = self.file.inode().map_err(TargetError::io("look at", &self.path))?;
+        Ok(Staged { file: self.file, delivery: self.delivery, path: self.path, inode })
+    }
+}
+
+impl Staged {
+    /// The unique part of its name.
+    #[must_use]
+    pub fn delivery(&self) -> &DeliveryId {
+        &self.delivery
+    }
+
+    /// Its path in `tmp/`.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its inode.
+    #[must_use]
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+}
+
+/// Makes a folder and the missing ones above it, and makes their names durable.
+///
+/// All folders above are synced, also those that exist: an earlier run may have made them and died before its sync.
+pub fn create_dirs(host: &dyn Host, path: &Path) -> Result<(), TargetError> {
+    let mut missing = Vec::new();
+    for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+        if host.stat(folder).map_err(TargetError::io("look at", folder))?.is_some() {
+            break;
+        }
+        missing.push(folder);
+    }
+    for folder in missing.into_iter().rev() {
+        create_dir(host, folder)?;
+    }
+    for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+        match host.sync_dir(folder) {
+            // A folder that may not be read is none that this program made.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            result => result.map_err(TargetError::io("sync", folder))?,
+        }
+    }
+    Ok(())
+}
+
+fn create_dir(host: &dyn Host, path: &Path) -> Result<(), TargetError> {
+    match host.create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result.map_err(TargetError::io("create", path)),
+    }
+}
+
+/// maildir(5): `/` and `:` are written in octal; `,` would end the unique part.
+fn safe_host_name(name: &str) -> String {
+    let mut safe = String::new();
+    for c in name.chars().take(64) {
+        match c {
+            '/' => safe.push_str("\\057"),
+            ':' => safe.push_str("\\072"),
+            ',' => safe.push_str("\\054"),
+            c if c.is_ascii_graphic() => safe.push(c),
+            _ => safe.push('_'),
+        }
+    }
+    if safe.is_empty() { "localhost".into() } else { safe }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_names_cannot_break_a_file_name() {
+        assert_eq!(safe_host_name("a/b:c,d e"), "a\\057b\\072c\\054d_e");
+        assert_eq!(safe_host_name(""), "localhost");
+    }
+}

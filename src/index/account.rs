@@ -1,0 +1,149 @@
+//! What the index is for: the account, its credited clock, and the targets it ever delivered to.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::OptionalExtension;
+
+use super::{Index, IndexError};
+use crate::model::Timestamp;
+use crate::policy;
+
+/// What an account is called and where its maildrop is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Identity {
+    /// The account's name: it names the index, and so the account.
+    pub name: String,
+    /// The server's name as configured.
+    pub server: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The user's name at the server.
+    pub user: String,
+}
+
+/// The kind of a target.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TargetKind {
+    /// A Maildir that the user named.
+    Maildir,
+    /// The account's own Maildir for messages that their target refuses.
+    Held,
+}
+
+impl TargetKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Maildir => "maildir",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// A target that the index knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// Its number in the index.
+    pub id: i64,
+    /// Its kind.
+    pub kind: TargetKind,
+    /// Where it is.
+    pub path: PathBuf,
+    /// The random id in its marker file.
+    pub marker: String,
+    /// How many runs of this index delivered there.
+    pub generation: i64,
+}
+
+impl Index<'_> {
+    /// The account as of the last session.
+    pub fn identity(&self) -> Result<Identity, IndexError> {
+        self.read(|db| {
+            db.query_row("SELECT name, server, port, user FROM account", [], |row| {
+                Ok(Identity { name: row.get(0)?, server: row.get(1)?, port: row.get(2)?, user: row.get(3)? })
+            })
+        })
+    }
+
+    /// Gives the account another name.
+    pub fn rename(&mut self, name: &str) -> Result<(), IndexError> {
+        self.commit(|db| db.execute("UPDATE account SET name = ?1", [name]).map(drop))
+    }
+
+    /// Begins a run: credits the time since the last one, at most 45 days and never negative, and logs the start.
+    ///
+    /// Gives the credited clock in seconds and the run's number.
+    pub fn begin_run(&mut self, now: Timestamp) -> Result<(i64, i64), IndexError> {
+        self.commit(|db| {
+            let (clock, at): (i64, Option<i64>) =
+                db.query_row("SELECT clock, clock_at FROM account", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let clock = clock + at.map_or(0, |at| policy::credited_seconds(Timestamp(at), now));
+            db.execute("UPDATE account SET clock = ?1, clock_at = ?2", (clock, now.0))?;
+            db.execute("INSERT INTO run (started_at) VALUES (?1)", [now.0])?;
+            Ok((clock, db.last_insert_rowid()))
+        })
+    }
+
+    /// The epoch in which unique-ids must have been proven.
+    pub fn epoch(&self) -> Result<i64, IndexError> {
+        self.read(|db| db.query_row("SELECT epoch FROM account", [], |row| row.get(0)))
+    }
+
+    /// Whether the last session that had work to do ended by QUIT.
+    pub fn last_session_quit(&self) -> Result<bool, IndexError> {
+        self.read(|db| db.query_row("SELECT quit FROM account", [], |row| row.get(0)))
+    }
+
+    /// The target with this path.
+    pub fn target_at(&self, path: &Path) -> Result<Option<Target>, IndexError> {
+        let path = path.as_os_str().as_bytes();
+        self.read(|db| db.query_row(&select_target("path = ?1"), [path], read_target).optional())
+    }
+
+    /// The target with this number.
+    pub fn target(&self, id: i64) -> Result<Target, IndexError> {
+        self.read(|db| db.query_row(&select_target("id = ?1"), [id], read_target))
+    }
+
+    /// Records a target at its first use.
+    pub fn add_target(&mut self, kind: TargetKind, path: &Path, marker: &str) -> Result<Target, IndexError> {
+        let target = |id| Target { id, kind, path: path.to_owned(), marker: marker.to_owned(), generation: 0 };
+        self.commit(|db| {
+            db.execute(
+                "INSERT INTO target (kind, path, marker, generation) VALUES (?1, ?2, ?3, 0)",
+                (kind.as_str(), path.as_os_str().as_bytes(), marker),
+            )?;
+            Ok(target(db.last_insert_rowid()))
+        })
+    }
+
+    /// Records that this index is about to write `generation` beside the target's marker.
+    pub fn set_generation(&mut self, target: i64, generation: i64) -> Result<(), IndexError> {
+        self.commit(|db| db.execute("UPDATE target SET generation = ?2 WHERE id = ?1", (target, generation)).map(drop))
+    }
+
+    /// Accepts a target as it is now: its marker and generation are the ones found there.
+    pub fn accept_target(&mut self, target: i64, marker: &str, generation: i64) -> Result<(), IndexError> {
+        self.commit(|db| {
+            let sql = "UPDATE target SET marker = ?2, generation = ?3 WHERE id = ?1";
+            db.execute(sql, (target, marker, generation)).map(drop)
+        })
+    }
+}
+
+fn select_target(condition: &str) -> String {
+    format!("SELECT id, kind, path, marker, generation FROM target WHERE {condition}")
+}
+
+fn read_target(row: &rusqlite::Row<'_>) -> rusqlite::Result<Target> {
+    let kind: String = row.get(1)?;
+    let path: Vec<u8> = row.get(2)?;
+    Ok(Target {
+        id: row.get(0)?,
+        kind: if kind == TargetKind::Held.as_str() { TargetKind::Held } else { TargetKind::Maildir },
+        path: PathBuf::from(OsStr::from_bytes(&path)),
+        marker: row.get(3)?,
+        generation: row.get(4)?,
+    })
+}

@@ -1,0 +1,52 @@
+//! Every bound of the program (I8). Lengths are in octets, times in [`Duration`].
+
+use std::time::Duration;
+
+/// Longest unique-id kept; RFC 1939 §7 says 70.
+pub const UID_OCTETS: usize = 512;
+/// Longest status line or list line of a reply; RFC 1939 §3 says 512 with CRLF, lenient here.
+pub const LINE_OCTETS: usize = 8 * 1024;
+/// Most messages in one listing.
+pub const LISTED_MESSAGES: usize = 1_000_000;
+/// Most lines in a CAPA reply.
+pub const CAPA_LINES: usize = 256;
+/// Largest header block that TOP may send.
+pub const TOP_OCTETS: u64 = 16 * 1024 * 1024;
+/// A body may exceed twice its listed size by this much (sizes are estimates on some servers).
+pub const BODY_SLACK_OCTETS: u64 = 1024 * 1024;
+/// Largest body of a message without a listed size.
+pub const BODY_OCTETS: u64 = 4 * 1024 * 1024 * 1024;
+/// Most characters of foreign text shown in one message.
+pub const SHOWN_CHARS: usize = 256;
+/// Commands sent ahead of their replies where PIPELINING is announced.
+pub const PIPELINE_COMMANDS: usize = 64;
+/// Most messages made durable in one batch.
+pub const BATCH_MESSAGES: usize = 64;
+/// Most stored octets in one batch before it is made durable.
+pub const BATCH_OCTETS: u64 = 32 * 1024 * 1024;
+/// Space that a fetch leaves free on the target's file system.
+pub const FREE_SPACE_FLOOR_OCTETS: u64 = 16 * 1024 * 1024;
+/// Longest wait for a TCP connection.
+pub const CONNECT: Duration = Duration::from_secs(30);
+/// Longest TLS handshake.
+pub const HANDSHAKE: Duration = Duration::from_secs(30);
+/// Longest wait for the reply to a command that has a one-line reply.
+pub const REPLY: Duration = Duration::from_secs(120);
+/// A blocked read wakes this often to look at deadlines and interruption.
+pub const WAKE: Duration = Duration::from_millis(250);
+/// Default for silence on the wire.
+pub const SILENCE: Duration = Duration::from_secs(60);
+/// Default for the whole run of one account.
+pub const RUN: Duration = Duration::from_secs(3600);
+/// An INTENT older than this whose file is nowhere is fetched again: cleaners of `tmp/` run at 36 hours.
+pub const INTENT_TRUSTED: Duration = Duration::from_secs(24 * 3600);
+/// Most age that one gap between runs may credit to mail waiting for deletion.
+pub const AGE_PER_GAP: Duration = Duration::from_secs(45 * 24 * 3600);
+/// Lost sessions after which a message is fetched last, in a session of its own.
+pub const TROUBLED_AFTER: u32 = 2;
+/// First back-off of such a message; doubled each time up to [`TROUBLED_BACKOFF_MAX`].
+pub const TROUBLED_BACKOFF: Duration = Duration::from_secs(3600);
+/// Longest back-off of such a message.
+pub const TROUBLED_BACKOFF_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Sessions of one run for such messages.
+pub const TROUBLED_SESSIONS: usize = 3;

@@ -1,0 +1,98 @@
+//! What happens in a run. Every report, the exit code included, is a fold over these.
+
+use crate::model::{Octets, Uid};
+use crate::plan::Plan;
+
+/// One step of an account's run.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// Deliveries that a crash had left were settled.
+    Recovered {
+        /// How many turned out to be delivered.
+        delivered: usize,
+    },
+    /// The listing was taken.
+    Listed {
+        /// How many messages it has.
+        messages: usize,
+        /// Whether UIDL, STAT and LIST agree.
+        complete: bool,
+    },
+    /// Everything is decided.
+    Planned(&'a Plan),
+    /// Octets of a message arrived.
+    Received(Octets),
+    /// A message is durable in its target, and recorded.
+    Delivered {
+        /// Its unique-id.
+        uid: &'a Uid,
+        /// Its stored octets.
+        octets: Octets,
+    },
+    /// A message was fetched and proved to be delivered before, by its full hash.
+    Recognised {
+        /// Its unique-id.
+        uid: &'a Uid,
+    },
+    /// A session with this many DELEs was ended by QUIT, and the server took it.
+    Deleted {
+        /// How many.
+        messages: usize,
+    },
+    /// Something about one message, or some, that does not end the run.
+    Problem(&'a Problem),
+}
+
+/// Something about one message, or some, that does not end the run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Problem {
+    /// The server refused RETR: the message is asked for again by the next run.
+    RetrRefused {
+        /// The message.
+        uid: Uid,
+        /// The server's words, escaped.
+        text: String,
+    },
+    /// The server refused DELE: it is asked again by the next run.
+    DeleRefused {
+        /// The server's words, escaped.
+        text: String,
+    },
+    /// The server answered QUIT with -ERR: some messages were not deleted.
+    QuitRejected {
+        /// The server's words, escaped.
+        text: String,
+    },
+    /// A message that was being fetched vanished from the server undelivered (I7).
+    Vanished {
+        /// How many.
+        messages: usize,
+    },
+    /// An interrupted delivery is so old that its file may have been cleaned away: fetched again, perhaps a second copy.
+    FetchedAgain {
+        /// How many.
+        messages: usize,
+    },
+    /// The target refuses: the messages lie in the held Maildir, and are delivered when it takes them.
+    Held {
+        /// How many.
+        messages: usize,
+        /// What the target says.
+        cause: String,
+    },
+    /// What the disk holds of these messages is not known after a failed sync.
+    Untrusted {
+        /// How many.
+        messages: usize,
+    },
+    /// UIDL, STAT and LIST disagree, so nothing was deleted or taken for gone.
+    PartialListing,
+    /// A message's size changed to a new one, or its unique-id names other content than before.
+    Contradicted,
+}
+
+/// Takes the events of all accounts.
+pub trait Observer: Sync {
+    /// Called for each event of an account, in its order.
+    fn observe(&self, account: &str, event: &Event<'_>);
+}
