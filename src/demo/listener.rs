@@ -49,8 +49,8 @@ struct Shared {
 impl Listener {
     /// Serves `maildrop` to any user, on a free port of 127.0.0.1.
     ///
-    /// `plan` gives the faults of each connection by its index, 0 first. The mailbox is locked for no longer than one
-    /// command takes, so that the caller may look into it, or change it, between sessions and within them.
+    /// `plan` gives the faults of each connection by its index, 0 first. The mailbox is locked only while the
+    /// commands of one read are executed, so that the caller may look into it, or change it, even within a session.
     pub fn start(maildrop: Arc<Mutex<Maildrop>>, plan: impl FnMut(u32) -> Faults + Send + 'static) -> io::Result<Self> {
         Self::start_for(None, maildrop, plan)
     }

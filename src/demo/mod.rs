@@ -1,10 +1,10 @@
 //! A small POP3 server with switchable faults, and the demonstration that runs against it.
 //!
 //! ```text
-//!              ┌───────────────── Connection (pure) ─────────────────┐
-//!  octets in ─▶│ lines ─▶ command ─▶ Session ─▶ reply ─▶ Faults ─▶ output │─▶ octets out, a bounded chunk at a time
-//!              └───────────┬─────────────────────────────────────────┘
-//!                          └─▶ Maildrop (changed at QUIT alone), Event log
+//!               ┌─────────────────────── Connection (pure) ────────────────────────┐
+//! octets in ──▶ │ line ──▶ Session ──▶ reply ──▶ Faults ──▶ output, chunk by chunk │ ──▶ octets out
+//!               └────────────┬─────────────────────────────────────────────────────┘
+//!                            └──▶ Event log; Maildrop, at QUIT alone
 //! ```
 //!
 //! - [`Maildrop`] is all that outlives a connection. Its clones share the messages.
@@ -25,6 +25,8 @@ mod output;
 mod samples;
 mod server;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use faults::{BadMessage, CutAt, Faults, ListOnly, Login, MessageFault, Order, Quit};
 pub use listener::{Listener, Logged, serve};

@@ -159,7 +159,7 @@ Message-ID: <observations.2026-03-04@example.org>
         let (tenths, pressure, degrees) = (20 + minute * 37 % 91, 9_980 + minute * 13 % 57, minute * 7 % 360);
         let _ = writeln!(
             mail,
-            "{:02}:{:02}  {:>2}.{} C  {}.{} hPa  wind {degrees:>3} degrees",
+            "{:02}:{:02}  {:>2}.{} C  {}.{} hPa  wind from {degrees:>3} degrees, dry",
             minute / 60,
             minute % 60,
             tenths / 10,
