@@ -1,0 +1,159 @@
+//! Values of the right type into values with a meaning.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::error::{ConfigError, ConfigErrorKind, ValueError, nearest};
+use super::password::{PasswordProblem, checked};
+use super::raw::{Entry, RawAccount, RawFile, RawPassword, Source};
+use super::target::resolve;
+use super::{Account, Config, Environment, LONGEST_TIME, PasswordSource, SHORTEST_TIME, Target, Tls, names};
+use crate::model::limits;
+
+/// What the values of a file are checked against.
+pub(super) struct Checker<'a> {
+    pub(super) source: Source<'a>,
+    /// What relative paths count from.
+    pub(super) folder: &'a Path,
+    pub(super) environment: &'a Environment,
+}
+
+impl Checker<'_> {
+    pub(super) fn config(&self, raw: RawFile) -> Result<Config, ConfigError> {
+        let state_dir = match raw.state_dir {
+            Some(entry) => self.value(&entry, |text| self.path(text))?,
+            None => self.environment.state_dir.clone().ok_or_else(|| {
+                let problem = ValueError::new("the folder for state is not known without a home folder");
+                let problem = problem.with_hint("write `state_dir = \"/absolute/path\"`");
+                ConfigError::of_file(ConfigErrorKind::Invalid, self.source.file, problem)
+            })?,
+        };
+        let accounts = raw.accounts.into_iter().map(|account| self.account(account)).collect::<Result<_, _>>()?;
+        Ok(Config { state_dir, accounts })
+    }
+
+    fn account(&self, raw: RawAccount) -> Result<Account, ConfigError> {
+        let tls = self.optional(raw.tls.as_ref(), |text| tls(text))?.unwrap_or_default();
+        Ok(Account {
+            name: self.value(&raw.name, |text| text.parse())?,
+            server: self.value(&raw.server, |text| names::server(text))?,
+            port: self.optional(raw.port.as_ref(), |number| port(*number))?.unwrap_or_else(|| tls.default_port()),
+            tls,
+            allow_cleartext: raw.allow_cleartext.is_some_and(|entry| entry.value),
+            ca_file: self.optional(raw.ca_file.as_ref(), |text| self.path(text))?,
+            user: self.value(&raw.user, |text| names::user(text))?,
+            password: self.optional(raw.password.as_ref(), |raw| self.password(raw))?.unwrap_or(PasswordSource::Prompt),
+            deliver: self
+                .value(&raw.deliver, |text| Target::parse(text, self.folder, self.environment.home.as_deref()))?,
+            keep: self.optional(raw.keep.as_ref(), |text| text.parse())?.unwrap_or_default(),
+            timeout: self.optional(raw.timeout.as_ref(), |text| time(text))?.unwrap_or(limits::SILENCE),
+            deadline: self.optional(raw.deadline.as_ref(), |text| time(text))?.unwrap_or(limits::RUN),
+        })
+    }
+
+    fn value<T, U>(&self, entry: &Entry<T>, read: impl FnOnce(&T) -> Result<U, ValueError>) -> Result<U, ConfigError> {
+        read(&entry.value).map_err(|problem| {
+            let named = problem.prefixed(&entry.key);
+            self.source.error(entry.offset, entry.key.clone(), named)
+        })
+    }
+
+    fn optional<T, U>(
+        &self,
+        entry: Option<&Entry<T>>,
+        read: impl FnOnce(&T) -> Result<U, ValueError>,
+    ) -> Result<Option<U>, ConfigError> {
+        entry.map(|entry| self.value(entry, read)).transpose()
+    }
+
+    fn path(&self, text: &str) -> Result<PathBuf, ValueError> {
+        resolve(text, self.folder, self.environment.home.as_deref())
+    }
+
+    fn password(&self, raw: &RawPassword) -> Result<PasswordSource, ValueError> {
+        match raw {
+            RawPassword::Text(secret) => password_text(secret),
+            RawPassword::Command(argv) => self.command(argv),
+            RawPassword::File(path) => Ok(PasswordSource::File(self.path(path)?)),
+            RawPassword::Env(name) => {
+                let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+                if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !is_name(name) {
+                    let problem = ValueError::new("not the name of an environment variable");
+                    return Err(problem.with_hint("write the name alone, for example `{ env = \"MAIL_PASSWORD\" }`"));
+                }
+                Ok(PasswordSource::Env(name.clone()))
+            }
+            RawPassword::Credential(name) => {
+                if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+                    let problem = ValueError::new("not the name of a systemd credential");
+                    return Err(problem.with_hint("write the name that `LoadCredential=` gives it"));
+                }
+                Ok(PasswordSource::Credential(name.clone()))
+            }
+        }
+    }
+
+    /// A program written as a path counts from the file's folder like every other path; a bare name is looked up.
+    fn command(&self, argv: &[String]) -> Result<PasswordSource, ValueError> {
+        const HINT: &str = "write the program and its arguments, `{ command = [\"pass\", \"show\", \"mail\"] }`";
+        let Some((program, arguments)) = argv.split_first().filter(|(program, _)| !program.is_empty()) else {
+            return Err(ValueError::new("the command is empty").with_hint(HINT));
+        };
+        if argv.iter().any(|word| word.contains('\0')) {
+            return Err(ValueError::new("a command must not contain NUL"));
+        }
+        let program = if program.contains('/') {
+            let path = self.path(program)?.into_os_string().into_string();
+            path.map_err(|_| ValueError::new("the program's folder has a name that is not UTF-8"))?
+        } else {
+            program.clone()
+        };
+        Ok(PasswordSource::Command([&[program], arguments].concat()))
+    }
+}
+
+fn password_text(secret: &secrecy::SecretString) -> Result<PasswordSource, ValueError> {
+    use secrecy::ExposeSecret as _;
+    checked(secret.expose_secret()).map(PasswordSource::Text).map_err(|problem| match problem {
+        PasswordProblem::Empty => ValueError::new("the password is empty")
+            .with_hint("leave the key out to be asked, or write a source such as `{ file = \"~/.mail-password\" }`"),
+        _ => ValueError::new("a password must not contain line ends or NUL"),
+    })
+}
+
+fn tls(text: &str) -> Result<Tls, ValueError> {
+    let known = [("implicit", Tls::Implicit), ("starttls", Tls::StartTls), ("none", Tls::None)];
+    if let Some((_, tls)) = known.iter().find(|(word, _)| *word == text) {
+        return Ok(*tls);
+    }
+    let problem = ValueError::new("expected \"implicit\", \"starttls\" or \"none\"");
+    let meant = match text {
+        "stls" | "STLS" => Some("starttls"),
+        "tls" | "ssl" | "pop3s" => Some("implicit"),
+        _ => nearest(text, &known.map(|(word, _)| word)),
+    };
+    Err(match meant {
+        Some(word) => problem.with_hint(format!("did you mean \"{word}\"?")),
+        None => problem,
+    })
+}
+
+fn port(number: Option<i64>) -> Result<u16, ValueError> {
+    number
+        .and_then(|number| u16::try_from(number).ok())
+        .filter(|port| *port != 0)
+        .ok_or_else(|| ValueError::new("a port is a number between 1 and 65535"))
+}
+
+/// A length of time in words, such as `30s` or `1h 30m`.
+fn time(text: &str) -> Result<Duration, ValueError> {
+    let example = "write for example \"30s\", \"5m\" or \"1h\"";
+    let signed: SignedDuration =
+        text.parse().map_err(|_| ValueError::new("not a length of time").with_hint(example))?;
+    Duration::try_from(signed)
+        .ok()
+        .filter(|time| (SHORTEST_TIME..=LONGEST_TIME).contains(time))
+        .ok_or_else(|| ValueError::new("must be between one second and 24 hours").with_hint(example))
+}

@@ -1,0 +1,103 @@
+//! Where mail is delivered to, and the paths of a configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::error::{ValueError, nearest};
+
+/// Where an account's mail is delivered to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// A Maildir folder: the directory that holds `tmp`, `new` and `cur`.
+    Maildir(PathBuf),
+}
+
+/// Kinds of target that are planned.
+const PLANNED: [&str; 3] = ["mbox", "pipe", "lmtp"];
+
+impl Target {
+    /// Reads `maildir:PATH`; a relative path counts from `folder`, and `~/` from `home`.
+    ///
+    /// Anything else is an error that names what is supported.
+    pub fn parse(text: &str, folder: &Path, home: Option<&Path>) -> Result<Self, ValueError> {
+        const SUPPORTED: &str = "supported: `maildir:PATH`";
+        let Some((kind, place)) = text.split_once(':') else {
+            return Err(ValueError::new("the kind of mailbox is missing").with_hint(SUPPORTED));
+        };
+        if kind == "maildir" {
+            return resolve(place, folder, home).map(Self::Maildir);
+        }
+        if let Some(planned) = PLANNED.iter().find(|planned| **planned == kind) {
+            return Err(ValueError::new(format!("`{planned}:` is not supported yet")).with_hint(SUPPORTED));
+        }
+        let hint = if nearest(kind, &["maildir"]).is_some() { "did you mean `maildir:`?" } else { SUPPORTED };
+        Err(ValueError::new("an unknown kind of mailbox").with_hint(hint))
+    }
+}
+
+/// A path of the configuration: `~/` counts from `home`, another relative path from `folder`. No link is followed.
+pub(super) fn resolve(text: &str, folder: &Path, home: Option<&Path>) -> Result<PathBuf, ValueError> {
+    if text.is_empty() {
+        return Err(ValueError::new("the path is empty"));
+    }
+    if text.contains('\0') {
+        return Err(ValueError::new("a path must not contain NUL"));
+    }
+    let joined = match text.strip_prefix('~') {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => home
+            .ok_or_else(|| ValueError::new("the home folder is not known").with_hint("write an absolute path"))?
+            .join(rest.trim_start_matches('/')),
+        Some(_) => {
+            let hint = "write an absolute path, or `./~…` for a name that begins so";
+            return Err(ValueError::new("other users' home folders are not supported").with_hint(hint));
+        }
+        None => folder.join(text),
+    };
+    // Taking a path apart drops `.` and doubled or final slashes, so that one place has one spelling.
+    Ok(joined.components().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_count_from_home_or_the_folder() {
+        let (folder, home) = (Path::new("/etc/f"), Path::new("/home/a"));
+        for (text, expected) in [
+            ("~/Mail", "/home/a/Mail"),
+            ("~", "/home/a"),
+            ("~//Mail/", "/home/a/Mail"),
+            ("/srv/mail", "/srv/mail"),
+            ("Mail", "/etc/f/Mail"),
+            ("./Mail/.", "/etc/f/Mail"),
+            ("../Mail", "/etc/f/../Mail"),
+            ("./~alice", "/etc/f/~alice"),
+        ] {
+            assert_eq!(resolve(text, folder, Some(home)).unwrap().as_os_str(), expected, "{text}");
+        }
+        for text in ["", "a\0b", "~alice/Mail"] {
+            assert!(resolve(text, folder, Some(home)).is_err(), "{text:?}");
+        }
+        assert!(resolve("~/Mail", folder, None).is_err());
+    }
+
+    #[test]
+    fn targets_name_what_is_supported() {
+        let parse = |text| Target::parse(text, Path::new("/f"), None);
+        assert_eq!(parse("maildir:Mail").unwrap(), Target::Maildir("/f/Mail".into()));
+        for (text, message, hint) in [
+            ("mbox:~/mbox", "`mbox:` is not supported yet", "`maildir:PATH`"),
+            ("pipe:cat", "`pipe:` is not supported yet", "`maildir:PATH`"),
+            ("lmtp:/run/lmtp", "`lmtp:` is not supported yet", "`maildir:PATH`"),
+            ("~/Mail", "missing", "`maildir:PATH`"),
+            ("", "missing", "`maildir:PATH`"),
+            ("Maildri:~/Mail", "unknown kind", "did you mean `maildir:`?"),
+            ("s3:bucket", "unknown kind", "`maildir:PATH`"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.to_string().contains(message), "{text}: {error}");
+            assert!(error.hint().unwrap().contains(hint), "{text}: {error:?}");
+        }
+        assert!(parse("maildir:").is_err());
+    }
+}
