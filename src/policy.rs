@@ -1,7 +1,6 @@
 //! Retention: when a delivered message may leave the server. Pure; the only place that decides it.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::model::{Timestamp, limits};
@@ -26,24 +25,6 @@ impl Keep {
             Self::Forever => false,
             Self::None => true,
             Self::Days(days) => age >= Duration::from_secs(u64::from(days) * 24 * 3600),
-        }
-    }
-}
-
-impl FromStr for Keep {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "expected \"forever\", \"none\" or \"N days\"";
-        match text.trim() {
-            "forever" => return Ok(Self::Forever),
-            "none" => return Ok(Self::None),
-            _ => {}
-        }
-        let (count, unit) = text.trim().split_once(' ').ok_or(EXPECTED)?;
-        match (count.parse(), unit.trim()) {
-            (Ok(days), "day" | "days") => Ok(Self::Days(days)),
-            _ => Err(EXPECTED),
         }
     }
 }
@@ -79,16 +60,6 @@ mod tests {
     use super::*;
 
     const DAY: i64 = 24 * 3600;
-
-    #[test]
-    fn keep_reads_what_it_writes() {
-        for keep in [Keep::Forever, Keep::None, Keep::Days(0), Keep::Days(1), Keep::Days(14)] {
-            assert_eq!(keep.to_string().parse(), Ok(keep));
-        }
-        for wrong in ["", "days", "14", "-1 days", "14 weeks", "always", "99999999999 days"] {
-            assert!(wrong.parse::<Keep>().is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn days_count_whole_days_of_credited_age() {

@@ -41,7 +41,6 @@ use secrecy::zeroize::Zeroizing;
 use error::shown_path;
 
 pub use error::{ConfigError, ConfigErrorKind, ValueError};
-pub use keep::Keep;
 pub use names::AccountName;
 pub use password::{COMMAND_TIME, OUTPUT_OCTETS, PasswordError, PasswordProblem, PasswordSource};
 pub use target::Target;
@@ -85,7 +84,7 @@ pub struct Account {
     /// Where the mail goes.
     pub deliver: Target,
     /// How long delivered mail stays on the server.
-    pub keep: Keep,
+    pub keep: crate::policy::Keep,
     /// Longest silence on the wire, [`SHORTEST_TIME`] to [`LONGEST_TIME`].
     pub timeout: Duration,
     /// Longest run of this account, [`SHORTEST_TIME`] to [`LONGEST_TIME`].

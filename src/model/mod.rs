@@ -126,6 +126,8 @@ pub struct Listing {
     pub messages: Vec<Listed>,
     /// Whether STAT, LIST and UIDL agree. Nothing becomes GONE, is adopted or is deleted by a listing that is not.
     pub complete: bool,
+    /// Messages left out of `messages` because their unique-id is blank or too long; with any, it is not complete.
+    pub unidentified: u32,
 }
 
 /// Proof that the index recorded a message as durable: DELIVERED, the right to ask for its deletion (I3), or HELD.

@@ -1,0 +1,133 @@
+//! A wire under bounds: each read and write ends by silence, phase, run deadline or interruption (I8).
+//!
+//! The bounds lie below TLS, so that a peer that drips octets into one TLS record meets them too.
+
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use super::error::SessionError;
+use crate::host::{Host, Wire};
+use crate::model::limits;
+
+/// The bounds in time of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timing {
+    /// Longest wait for the next octet.
+    pub silence: Duration,
+    /// End of the run, on [`Host::elapsed`].
+    pub run_deadline: Duration,
+}
+
+/// Why a read or write was given up; travels inside an [`io::Error`] through the TLS library.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Stop {
+    #[error("interrupted")]
+    Interrupted,
+    #[error("the time for this run is over")]
+    Deadline,
+    #[error("silence")]
+    Silence(Duration),
+}
+
+/// A [`Wire`] that blocks until octets move or a bound passes.
+pub(super) struct Guard<'h> {
+    host: &'h dyn Host,
+    wire: Box<dyn Wire>,
+    timing: Timing,
+    quiet_since: Duration,
+    /// When a phase with a bound of its own ends, and that bound.
+    phase: Option<(Duration, Duration)>,
+}
+
+impl<'h> Guard<'h> {
+    pub(super) fn new(host: &'h dyn Host, mut wire: Box<dyn Wire>, timing: Timing) -> io::Result<Self> {
+        wire.set_timeout(limits::WAKE)?;
+        Ok(Self { host, wire, timing, quiet_since: host.elapsed(), phase: None })
+    }
+
+    /// Starts to wait: silence counts from here.
+    pub(super) fn start_waiting(&mut self) {
+        self.quiet_since = self.host.elapsed();
+    }
+
+    /// Starts a phase of at most `bound`.
+    pub(super) fn start_phase(&mut self, bound: Duration) {
+        self.phase = Some((self.host.elapsed().saturating_add(bound), bound));
+    }
+
+    pub(super) fn end_phase(&mut self) {
+        self.phase = None;
+    }
+
+    fn check(&self) -> Result<(), Stop> {
+        let now = self.host.elapsed();
+        if self.host.interrupted() {
+            return Err(Stop::Interrupted);
+        }
+        if now >= self.timing.run_deadline {
+            return Err(Stop::Deadline);
+        }
+        if let Some((end, bound)) = self.phase
+            && now >= end
+        {
+            return Err(Stop::Silence(bound));
+        }
+        if now.saturating_sub(self.quiet_since) >= self.timing.silence {
+            return Err(Stop::Silence(self.timing.silence));
+        }
+        Ok(())
+    }
+
+    fn until_moved(&mut self, mut step: impl FnMut(&mut dyn Wire) -> io::Result<usize>) -> io::Result<usize> {
+        loop {
+            self.check().map_err(io::Error::other)?;
+            match step(&mut *self.wire) {
+                Ok(octets) => {
+                    self.quiet_since = self.host.elapsed();
+                    return Ok(octets);
+                }
+                Err(error) if is_wake(error.kind()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn is_wake(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+impl Read for Guard<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.until_moved(|wire| wire.read(buffer))
+    }
+}
+
+impl Write for Guard<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.until_moved(|wire| wire.write(octets))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.until_moved(|wire| wire.flush().map(|()| 0)).map(|_| ())
+    }
+}
+
+/// The session's error for a failed read or write.
+pub(super) fn failed(error: io::Error, during: &str) -> SessionError {
+    let during = during.to_owned();
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Stop>()) {
+        Some(Stop::Interrupted) => SessionError::Interrupted,
+        Some(Stop::Deadline) => SessionError::Deadline { during },
+        Some(Stop::Silence(bound)) => SessionError::Silence { during, bound: *bound },
+        None => SessionError::Closed { during, source: error },
+    }
+}
+
+/// The same for an error that the TLS library only lends.
+pub(super) fn failed_within(error: &io::Error, during: &str) -> SessionError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Stop>()) {
+        Some(stop) => failed(io::Error::other(*stop), during),
+        None => failed(io::Error::new(error.kind(), error.to_string()), during),
+    }
+}

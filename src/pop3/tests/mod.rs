@@ -1,0 +1,7 @@
+//! The session against a scripted server, and TLS against a real one.
+
+mod bounds;
+mod login;
+mod mailbox;
+mod script;
+mod tls;

@@ -1,0 +1,91 @@
+//! TLS over a wire: certificate and host name are always verified, TLS 1.2 is the least (RFC 8314, RFC 9325).
+
+use std::error::Error as _;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
+
+use super::error::{SessionError, TlsError};
+use super::guard::{self, Guard};
+use crate::host::Host;
+use crate::model::{escaped, limits};
+
+/// Largest file of CA certificates, in octets.
+const CA_FILE_OCTETS: u64 = 4 * 1024 * 1024;
+/// The phase as errors name it.
+const HANDSHAKE: &str = "the TLS handshake";
+
+/// A connector that trusts the system's roots and the certificates in `ca_file` (PEM, one or several).
+pub(super) fn connector(host: &dyn Host, ca_file: Option<&Path>) -> Result<TlsConnector, TlsError> {
+    let setup = |error: native_tls::Error| TlsError::Setup { reason: shown(&error) };
+    let mut builder = TlsConnector::builder();
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    if let Some(path) = ca_file {
+        for certificate in read_certificates(host, path)? {
+            builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build().map_err(setup)
+}
+
+fn read_certificates(host: &dyn Host, path: &Path) -> Result<Vec<Certificate>, TlsError> {
+    let unread = |source| TlsError::CaFile { path: path.to_owned(), source };
+    let mut pem = Vec::new();
+    host.open(path).and_then(|file| file.take(CA_FILE_OCTETS + 1).read_to_end(&mut pem)).map_err(unread)?;
+    if pem.len() as u64 > CA_FILE_OCTETS {
+        return Err(unread(io::ErrorKind::FileTooLarge.into()));
+    }
+    match Certificate::stack_from_pem(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(TlsError::NoCertificate { path: path.to_owned() }),
+    }
+}
+
+/// Shakes hands within [`limits::HANDSHAKE`] and proves that the other side is `host_name`.
+pub(super) fn secure<'h>(
+    connector: &TlsConnector,
+    host_name: &str,
+    mut guard: Guard<'h>,
+) -> Result<TlsStream<Guard<'h>>, SessionError> {
+    guard.start_waiting();
+    guard.start_phase(limits::HANDSHAKE);
+    let mut result = connector.connect(host_name, guard);
+    loop {
+        match result {
+            Ok(mut stream) => {
+                stream.get_mut().end_phase();
+                return Ok(stream);
+            }
+            Err(HandshakeError::WouldBlock(unfinished)) => result = unfinished.handshake(),
+            Err(HandshakeError::Failure(error)) => return Err(failure(host_name, &error)),
+        }
+    }
+}
+
+fn failure(host_name: &str, error: &native_tls::Error) -> SessionError {
+    if let Some(error) = error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        return guard::failed_within(error, HANDSHAKE);
+    }
+    let (host, text) = (host_name.to_owned(), error.to_string());
+    if is_end_of_stream(&text) {
+        let source = io::Error::new(io::ErrorKind::UnexpectedEof, "end of stream");
+        return guard::failed(source, HANDSHAKE);
+    }
+    match text.split_once("certificate verify failed") {
+        Some((_, detail)) => {
+            let reason = detail.rsplit_once(" (").map_or(detail, |(_, why)| why.trim_end_matches(')'));
+            TlsError::Certificate { host, reason: escaped(reason.as_bytes(), limits::SHOWN_CHARS) }.into()
+        }
+        None => TlsError::Handshake { host, reason: shown(error) }.into(),
+    }
+}
+
+/// Whether the TLS library tells that the stream ended without its closing alert.
+pub(super) fn is_end_of_stream(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("unexpected eof")
+}
+
+fn shown(error: &native_tls::Error) -> String {
+    escaped(error.to_string().as_bytes(), limits::SHOWN_CHARS)
+}
