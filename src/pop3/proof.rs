@@ -47,13 +47,13 @@ pub struct Matched {
 
 impl Matched {
     /// Compares the recorded content with the content seen now: by the strong fingerprint after TOP, by the full hash
-    /// after RETR. Gives the sighting back where they differ.
+    /// after RETR. Gives the sighting back where they differ, and for a HELD message: the server's copy is still needed.
     pub fn prove(receipt: &Receipt, sighting: Sighting) -> Result<Self, Sighting> {
         let same = match sighting.content {
             SightedContent::Header(header) => header == receipt.content().header,
             SightedContent::Whole(content) => content == *receipt.content(),
         };
-        if !same {
+        if !same || receipt.is_held() {
             return Err(sighting);
         }
         Ok(Self { session: sighting.session, number: sighting.number, row: receipt.row() })
