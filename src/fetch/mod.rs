@@ -1,1 +1,177 @@
 //! The imperative shell: the only room that sees session, index and mailbox together.
+//!
+//! A run settles what a crash left (`settle`), opens a session, asks the plan what to do, and does it (`session`,
+//! `batch`). Nothing here decides: decisions are the pure functions of [`Rules`].
+
+mod batch;
+mod error;
+mod session;
+mod settle;
+mod targets;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::host::Host;
+use crate::index::{Identity, Index, Run};
+use crate::model::{Octets, RowId, limits};
+use crate::plan::Rules;
+use crate::policy::Keep;
+use crate::pop3::{Credentials, Endpoint};
+use crate::report::{Event, Observer, Problem};
+
+pub use error::FetchError;
+use targets::Targets;
+
+/// Everything a run needs to know of its account.
+pub struct Job {
+    /// What the account is called and where its maildrop is.
+    pub identity: Identity,
+    /// How to connect.
+    pub endpoint: Endpoint,
+    /// How to log in.
+    pub credentials: Credentials,
+    /// The retention policy.
+    pub keep: Keep,
+    /// The Maildir to deliver to.
+    pub maildir: PathBuf,
+    /// The account's own Maildir for messages that the target refuses.
+    pub held: PathBuf,
+    /// Longest silence on the wire.
+    pub silence: Duration,
+    /// Longest run.
+    pub deadline: Duration,
+    /// Most messages to fetch.
+    pub limit: Option<usize>,
+    /// Decide and report, and change nothing.
+    pub dry_run: bool,
+}
+
+/// What a run did: true also when it failed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Summary {
+    /// Messages on the server.
+    pub listed: u64,
+    /// Messages that were to be fetched.
+    pub planned: u64,
+    /// Messages durably delivered and recorded by this run, recovered ones included.
+    pub delivered: u64,
+    /// Their stored octets.
+    pub octets: Octets,
+    /// Messages whose deletion the server confirmed at QUIT.
+    pub deleted: u64,
+    /// Messages that were fetched and proved to be delivered before.
+    pub recognised: u64,
+    /// Messages put into the held Maildir.
+    pub held: u64,
+    /// Messages deleted or found delivered earlier and still listed.
+    pub known: u64,
+}
+
+/// The result of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was done.
+    pub summary: Summary,
+    /// What went wrong with single messages.
+    pub problems: Vec<Problem>,
+    /// What ended the run early.
+    pub error: Option<FetchError>,
+}
+
+/// Runs one account once. Everything that was promised is recorded in the index when it returns, however it ends.
+pub fn run(host: &dyn Host, job: &Job, index: &mut Index<'_>, rules: Rules, observer: &dyn Observer) -> Outcome {
+    let mut runner = Runner {
+        host,
+        job,
+        index,
+        rules,
+        observer,
+        deadline: host.elapsed().saturating_add(job.deadline),
+        clock: 0,
+        summary: Summary::default(),
+        problems: Vec::new(),
+    };
+    let error = runner.run().err();
+    Outcome { summary: runner.summary, problems: runner.problems, error }
+}
+
+struct Runner<'r, 'h> {
+    host: &'r dyn Host,
+    job: &'r Job,
+    index: &'r mut Index<'h>,
+    rules: Rules,
+    observer: &'r dyn Observer,
+    /// On [`Host::elapsed`].
+    deadline: Duration,
+    /// The index's credited clock.
+    clock: i64,
+    summary: Summary,
+    problems: Vec<Problem>,
+}
+
+/// What a session is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Purpose {
+    /// Everything that is to be done.
+    All,
+    /// One message that cost earlier sessions their QUIT (I4).
+    Troubled(RowId),
+}
+
+/// What remains to be done after a session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Next {
+    /// Deletions had the session to themselves; fetch in another one.
+    Again,
+    /// These messages want a session each.
+    Troubled(Vec<RowId>),
+}
+
+impl Runner<'_, '_> {
+    fn run(&mut self) -> Result<(), FetchError> {
+        if self.job.dry_run {
+            return self.session(None, Purpose::All).map(drop);
+        }
+        let (clock, run) = self.index.begin_run(self.host.now())?;
+        self.clock = clock;
+        let result = self.run_recorded();
+        let record = Run {
+            ended_at: Some(self.host.now()),
+            exit_code: None,
+            listed: self.summary.listed,
+            delivered: self.summary.delivered,
+            octets: self.summary.octets,
+            deleted: self.summary.deleted,
+            error: result.as_ref().err().map(ToString::to_string),
+            ..Run::default()
+        };
+        self.index.end_run(run, &record)?;
+        result
+    }
+
+    fn run_recorded(&mut self) -> Result<(), FetchError> {
+        let mut targets = Targets::open(self.host, self.index, &self.job.maildir, &self.job.held)?;
+        self.settle(&mut targets)?;
+        let troubled = match self.session(Some(&mut targets), Purpose::All)? {
+            Next::Again => match self.session(Some(&mut targets), Purpose::All)? {
+                Next::Again => Vec::new(),
+                Next::Troubled(rows) => rows,
+            },
+            Next::Troubled(rows) => rows,
+        };
+        for row in troubled.into_iter().take(limits::TROUBLED_SESSIONS) {
+            self.session(Some(&mut targets), Purpose::Troubled(row))?;
+        }
+        Ok(())
+    }
+
+    fn emit(&self, event: &Event<'_>) {
+        self.observer.observe(&self.job.identity.name, event);
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.emit(&Event::Problem(&problem));
+        self.problems.push(problem);
+    }
+}

@@ -148,6 +148,14 @@ impl Index<'_> {
         self.journaled("held")
     }
 
+    /// The names in the held Maildir that any row still needs.
+    pub fn held_names(&self) -> Result<Vec<DeliveryId>, IndexError> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached("SELECT held FROM message WHERE held IS NOT NULL")?;
+            statement.query_map([], |sql| sql.get(0).map(DeliveryId))?.collect()
+        })
+    }
+
     fn journaled(&self, state: &str) -> Result<Vec<Journaled>, IndexError> {
         self.read(|db| {
             let mut statement = db.prepare_cached(

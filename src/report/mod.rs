@@ -3,3 +3,16 @@
 mod event;
 
 pub use event::{Event, Observer, Problem};
+
+/// An error with everything that caused it, on one line.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

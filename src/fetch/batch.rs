@@ -1,0 +1,260 @@
+//! Messages on their way from the session into a target, made durable and recorded a batch at a time.
+
+use super::session::{Open, Retrieval, body_cap};
+use super::targets::Targets;
+use super::{FetchError, Runner};
+use crate::deliver::TargetError;
+use crate::deliver::maildir::Staged;
+use crate::index::IntentRecord;
+use crate::model::{MessageNumber, Receipt, RowId, Uid, limits};
+use crate::plan::{Fetch, FetchRow, Verdict};
+use crate::pop3::{Matched, RetrError, Retrieved, Sighting};
+use crate::report::{Event, Problem};
+
+/// Whole messages in `tmp/` of one target, not durable yet.
+pub(super) struct Batch {
+    target: i64,
+    messages: Vec<Waiting>,
+    octets: u64,
+}
+
+struct Waiting {
+    staged: Staged,
+    record: IntentRecord,
+    number: MessageNumber,
+    uid: Uid,
+    sighting: Sighting,
+}
+
+impl Batch {
+    pub(super) fn new(target: i64) -> Self {
+        Self { target, messages: Vec::new(), octets: 0 }
+    }
+
+    pub(super) fn target(&self) -> i64 {
+        self.target
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.messages.len() >= limits::BATCH_MESSAGES || self.octets >= limits::BATCH_OCTETS
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.octets += waiting.record.content.octets.0;
+        self.messages.push(waiting);
+    }
+}
+
+impl Runner<'_, '_> {
+    /// RETRs one message into `tmp/` of a target.
+    pub(super) fn retrieve(
+        &mut self,
+        open: &mut Open<'_>,
+        targets: &mut Targets<'_>,
+        target: i64,
+        fetch: &Fetch,
+    ) -> Result<(Staged, Retrieved), Retrieval> {
+        let maildir = targets.get(self.index, target).map_err(Retrieval::Failed)?;
+        let mut incoming = maildir.begin().map_err(refuse_or_fail)?;
+        let delivery = incoming.delivery().clone();
+        let observer = self.observer;
+        let account = &self.job.identity.name;
+        let result = open.session.retr(fetch.listed.number, body_cap(fetch.listed.size), &mut |stored| {
+            observer.observe(account, &Event::Received(crate::model::Octets(stored.len() as u64)));
+            incoming.write(stored)
+        });
+        match result {
+            Ok(retrieved) => Ok((incoming.finish().map_err(|error| Retrieval::Failed(error.into()))?, retrieved)),
+            Err(error) => {
+                // Nothing was promised; what cannot be removed now is swept by the next run.
+                let _ = maildir.discard(&delivery);
+                if let RetrError::Sink(source) = error {
+                    let path = maildir.root().to_owned();
+                    let refusal = refuse_or_fail(TargetError::Io { doing: "write a message into", path, source });
+                    if matches!(refusal, Retrieval::TargetRefuses(_)) {
+                        open.session.drain_body().map_err(|error| Retrieval::Failed(error.into()))?;
+                    }
+                    return Err(refusal);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Decides whether a fetched message was delivered before; if not, it joins the batch.
+    pub(super) fn consider(
+        &mut self,
+        open: &mut Open<'_>,
+        targets: &mut Targets<'_>,
+        batch: &mut Batch,
+        fetch: &Fetch,
+        staged: Staged,
+        retrieved: Retrieved,
+    ) -> Result<(), FetchError> {
+        let row = fetch.row.committed(&open.committed.fresh);
+        let seen_from = match (row, fetch.row) {
+            (Some(row), _) | (None, FetchRow::Expected(row)) => row,
+            (None, _) => return Ok(()),
+        };
+        let twins = self.index.twins(seen_from, retrieved.content.full)?;
+        if let Verdict::SameAs(known) = (self.rules.judge)(&twins, open.listing.complete) {
+            targets.get(self.index, batch.target())?.discard(staged.delivery())?;
+            let same_uid = twins.iter().any(|twin| twin.row == known && twin.same_uid);
+            return self.recognise(open, fetch, known, same_uid, retrieved);
+        }
+        let row = match row {
+            Some(row) => row,
+            None => self.index.add_beside(seen_from, &fetch.listed.uid, fetch.listed.size)?,
+        };
+        let (delivery, inode) = (staged.delivery().clone(), staged.inode());
+        batch.push(Waiting {
+            staged,
+            record: IntentRecord { row, delivery, inode, content: retrieved.content },
+            number: fetch.listed.number,
+            uid: fetch.listed.uid.clone(),
+            sighting: retrieved.sighting,
+        });
+        Ok(())
+    }
+
+    /// A fetched message is one that was delivered before: nothing is delivered, and it may be due.
+    fn recognise(
+        &mut self,
+        open: &mut Open<'_>,
+        fetch: &Fetch,
+        known: RowId,
+        same_uid: bool,
+        retrieved: Retrieved,
+    ) -> Result<(), FetchError> {
+        let row = fetch.row.committed(&open.committed.fresh);
+        let lives_on = match row {
+            Some(row) if !same_uid || fetch.is_copy => {
+                self.index.adopt(row, known, !same_uid)?;
+                row
+            }
+            row => {
+                self.index.merge(row, known, fetch.listed.size)?;
+                known
+            }
+        };
+        self.summary.recognised += 1;
+        self.emit(&Event::Recognised { uid: &fetch.listed.uid });
+        let Some(receipt) = self.index.receipt(lives_on)? else { return Ok(()) };
+        open.session.settle(fetch.listed.number, &receipt);
+        let due = self.is_due_now(open, lives_on)?;
+        let matched = due.then(|| Matched::prove(&receipt, retrieved.sighting).ok()).flatten();
+        self.dele(open, matched.into_iter().collect())
+    }
+
+    fn is_due_now(&self, open: &Open<'_>, row: RowId) -> Result<bool, FetchError> {
+        let delivered = self.index.delivered_clock(row)?;
+        let age = delivered.map(|delivered| crate::policy::age(delivered, self.clock));
+        Ok(open.listing.complete && age.is_some_and(|age| self.job.keep.is_due(age)))
+    }
+
+    /// Makes a batch durable and records it, in the order of the life of a message; then DELEs what is due of it.
+    pub(super) fn commit_batch(
+        &mut self,
+        open: Option<&mut Open<'_>>,
+        targets: &mut Targets<'_>,
+        batch: Batch,
+    ) -> Result<(), FetchError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (receipts, delivered) = self.make_durable(targets, batch)?;
+        let Some(open) = open else { return Ok(()) };
+        let mut matched = Vec::new();
+        for (receipt, (number, sighting)) in receipts.iter().zip(delivered) {
+            open.session.settle(number, receipt);
+            if open.listing.complete && !receipt.is_held() && self.job.keep.is_due(std::time::Duration::ZERO) {
+                matched.extend(Matched::prove(receipt, sighting).ok());
+            }
+        }
+        self.dele(open, matched)
+    }
+
+    fn make_durable(
+        &mut self,
+        targets: &mut Targets<'_>,
+        batch: Batch,
+    ) -> Result<(Vec<Receipt>, Vec<(MessageNumber, Sighting)>), FetchError> {
+        let target = batch.target;
+        let (mut files, mut records, mut uids, mut seen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for message in batch.messages {
+            files.push(message.staged);
+            records.push(message.record);
+            uids.push(message.uid);
+            seen.push((message.number, message.sighting));
+        }
+        let rows: Vec<RowId> = records.iter().map(|record| record.row).collect();
+        targets.count_run(self.index, target)?;
+        let maildir = targets.get(self.index, target)?;
+        if let Err(error) = maildir.sync_staged(files) {
+            // Before INTENT nothing is promised: the next run uses new files.
+            for record in &records {
+                let _ = maildir.discard(&record.delivery);
+            }
+            return Err(error.into());
+        }
+        self.index.intend(target, &records, self.clock, self.host.now())?;
+        for record in &records {
+            maildir.place(&record.delivery, record.content.octets)?;
+        }
+        if let Err(error) = maildir.sync_placed() {
+            self.distrust(&rows)?;
+            return Err(error.into());
+        }
+        let receipts = self.index.confirm(&rows)?;
+        for (receipt, uid) in receipts.iter().zip(&uids) {
+            let octets = receipt.content().octets;
+            if !receipt.is_held() {
+                self.summary.delivered += 1;
+                self.summary.octets.0 += octets.0;
+                self.emit(&Event::Delivered { uid, octets });
+            }
+        }
+        Ok((receipts, seen))
+    }
+
+    /// The target refuses a message: it goes into the held Maildir, durable, and stays on the server (I4).
+    pub(super) fn hold(
+        &mut self,
+        open: &mut Open<'_>,
+        targets: &mut Targets<'_>,
+        batch: &mut Batch,
+        fetch: &Fetch,
+        refusal: &TargetError,
+    ) -> Result<(), FetchError> {
+        let cause = crate::report::with_causes(refusal);
+        let started = std::mem::replace(batch, Batch::new(batch.target()));
+        self.commit_batch(Some(open), targets, started)?;
+        let Some(held) = targets.held(self.index, true)? else { return Ok(()) };
+        let (staged, retrieved) = match self.retrieve(open, targets, held, fetch) {
+            Ok(got) => got,
+            Err(Retrieval::Refused(text)) => {
+                self.problem(Problem::RetrRefused { uid: fetch.listed.uid.clone(), text });
+                return Ok(());
+            }
+            Err(Retrieval::TargetRefuses(error)) => return Err(error.into()),
+            Err(Retrieval::Failed(error)) => return Err(error),
+        };
+        let mut alone = Batch::new(held);
+        self.consider(open, targets, &mut alone, fetch, staged, retrieved)?;
+        if !alone.is_empty() {
+            self.commit_batch(Some(open), targets, alone)?;
+            self.summary.held += 1;
+            self.problem(Problem::Held { messages: 1, cause });
+        }
+        Ok(())
+    }
+}
+
+/// A failing or full disk ends the run; any other error of a target is its refusal of this message.
+fn refuse_or_fail(error: TargetError) -> Retrieval {
+    if error.is_disk_failure() { Retrieval::Failed(error.into()) } else { Retrieval::TargetRefuses(error) }
+}

@@ -1,0 +1,287 @@
+//! One session: connect, list, ask the plan, and do what it says.
+
+use std::collections::HashMap;
+
+use super::batch::Batch;
+use super::targets::Targets;
+use super::{FetchError, Next, Purpose, Runner};
+use crate::index::Committed;
+use crate::model::{Listing, MessageNumber, Octets, Row, RowId, Seen, Timestamp, limits};
+use crate::plan::{Decision, Evidence, Evidences, Facts, Fetch, Plan, Reason};
+use crate::pop3::{
+    self, DeleOutcome, Matched, RetrError, Session, SightedContent, Sighting, Timing, TopReply, Transaction, Update,
+};
+use crate::report::{Event, Problem};
+
+/// The header sightings of a session, each the right to one match.
+type Sightings = HashMap<MessageNumber, Sighting>;
+
+/// An open session with what was decided of its listing.
+pub(super) struct Open<'s> {
+    pub(super) session: Session<'s, Transaction>,
+    pub(super) listing: Listing,
+    pub(super) committed: Committed,
+    /// Rows that were DELEd in this session.
+    pub(super) deleted: Vec<RowId>,
+}
+
+impl<'r> Runner<'r, '_> {
+    /// Runs one session. Without targets it decides and reports, and changes nothing.
+    pub(super) fn session(&mut self, targets: Option<&mut Targets<'_>>, purpose: Purpose) -> Result<Next, FetchError> {
+        let mut session = self.connect()?;
+        let listing = session.listing()?;
+        let seen = self.index.seen()?;
+        let (mut plan, sightings) = self.decide(&mut session, &listing, &seen)?;
+        narrow(&mut plan, purpose);
+        self.report_plan(&listing, &plan, purpose);
+        let Some(targets) = targets else {
+            let _ = session.quit();
+            return Ok(Next::Troubled(Vec::new()));
+        };
+        let committed = self.commit(&listing, &plan)?;
+        let mut open = Open { session, listing, committed, deleted: Vec::new() };
+        self.delete_due(&mut open, &plan, sightings)?;
+        if plan.deletions_first && purpose == Purpose::All {
+            self.quit(open)?;
+            return Ok(Next::Again);
+        }
+        let result = self.fetch_all(&mut open, targets, &plan);
+        match result {
+            Ok(()) | Err(FetchError::NoSpace { .. }) => self.quit(open)?,
+            Err(_) => drop(open),
+        }
+        result?;
+        Ok(Next::Troubled(plan.troubled.iter().filter_map(|fetch| waiting_row(fetch)).collect()))
+    }
+
+    fn connect(&self) -> Result<Session<'r, Transaction>, FetchError> {
+        let timing = Timing { silence: self.job.silence, run_deadline: self.deadline };
+        let session = pop3::open(self.host, &self.job.endpoint, timing)?;
+        Ok(session.authenticate(&self.job.credentials)?)
+    }
+
+    /// Asks the plan, and takes the header fingerprints that it asks for, until everything is decided.
+    fn decide(
+        &self,
+        session: &mut Session<'_, Transaction>,
+        listing: &Listing,
+        seen: &Seen,
+    ) -> Result<(Plan, Sightings), FetchError> {
+        let facts = Facts {
+            keep: self.job.keep,
+            now: self.host.now(),
+            clock: self.clock,
+            epoch: self.index.epoch()?,
+            account_changed: self.account_changed()?,
+            last_session_quit: self.index.last_session_quit()?,
+            top: session.capabilities().top || !session.capabilities().known,
+            limit: self.job.limit,
+        };
+        let mut evidence = Evidences::new();
+        let mut sightings = Sightings::new();
+        loop {
+            let wanted = match (self.rules.reconcile)(listing, seen, &facts, &evidence) {
+                Decision::Plan(plan) => return Ok((plan, sightings)),
+                Decision::Probe(wanted) => wanted,
+            };
+            session.top_headers(&wanted, &mut |number, reply| {
+                evidence.insert(number, weigh(&reply));
+                if let TopReply::Seen(sighting) = reply {
+                    sightings.insert(number, sighting);
+                }
+            })?;
+        }
+    }
+
+    fn account_changed(&self) -> Result<bool, FetchError> {
+        let recorded = self.index.identity()?;
+        let now = &self.job.identity;
+        Ok((&recorded.server, recorded.port, &recorded.user) != (&now.server, now.port, &now.user))
+    }
+
+    fn report_plan(&mut self, listing: &Listing, plan: &Plan, purpose: Purpose) {
+        if purpose != Purpose::All {
+            return;
+        }
+        let is_known = |reason| matches!(reason, Reason::AlreadyDelivered | Reason::Due | Reason::DueButPartial);
+        self.summary.listed = listing.messages.len() as u64;
+        self.summary.planned = (plan.fetches.len() + plan.troubled.len()) as u64;
+        self.summary.known = plan.verdicts.iter().filter(|(_, reason)| is_known(*reason)).count() as u64;
+        self.emit(&Event::Listed { messages: listing.messages.len(), complete: listing.complete });
+        self.emit(&Event::Planned(plan));
+        if !listing.complete {
+            self.problem(Problem::PartialListing);
+        }
+        if plan.contradicted {
+            self.problem(Problem::Contradicted);
+        }
+        if !plan.lost.is_empty() {
+            self.problem(Problem::Vanished { messages: plan.lost.len() });
+        }
+    }
+
+    fn commit(&mut self, listing: &Listing, plan: &Plan) -> Result<Committed, FetchError> {
+        Ok(self.index.commit_listing(&self.job.identity, listing, plan, self.host.now())?)
+    }
+
+    /// DELEs what is due and matched by its header (I3).
+    fn delete_due(&mut self, open: &mut Open<'_>, plan: &Plan, mut sightings: Sightings) -> Result<(), FetchError> {
+        let mut matched = Vec::new();
+        for deletion in &plan.deletions {
+            let Some(sighting) = sightings.remove(&deletion.number) else { continue };
+            let Some(receipt) = self.index.receipt(deletion.row)? else { continue };
+            matched.extend(Matched::prove(&receipt, sighting).ok());
+        }
+        self.dele(open, matched)
+    }
+
+    /// Sends DELE for each match; a refusal is a problem of that message alone.
+    pub(super) fn dele(&mut self, open: &mut Open<'_>, matched: Vec<Matched>) -> Result<(), FetchError> {
+        if matched.is_empty() {
+            return Ok(());
+        }
+        for (row, outcome) in open.session.dele(matched)? {
+            match outcome {
+                DeleOutcome::Marked => open.deleted.push(row),
+                DeleOutcome::Refused(text) => self.problem(Problem::DeleRefused { text }),
+            }
+        }
+        Ok(())
+    }
+
+    fn fetch_all(&mut self, open: &mut Open<'_>, targets: &mut Targets<'_>, plan: &Plan) -> Result<(), FetchError> {
+        let mut batch = Batch::new(targets.main);
+        let result = plan.fetches.iter().try_for_each(|fetch| self.fetch_one(open, targets, &mut batch, fetch));
+        // A failure of the disk leaves nothing to be trusted; after any other the whole messages are delivered.
+        match result {
+            Err(FetchError::Target(_) | FetchError::Index(_)) => result,
+            Err(FetchError::Session(_)) => self.commit_batch(None, targets, batch).and(result),
+            _ => self.commit_batch(Some(open), targets, batch).and(result),
+        }
+    }
+
+    fn fetch_one(
+        &mut self,
+        open: &mut Open<'_>,
+        targets: &mut Targets<'_>,
+        batch: &mut Batch,
+        fetch: &Fetch,
+    ) -> Result<(), FetchError> {
+        self.look_at_free_space(targets, batch, fetch)?;
+        if batch.is_full() || (fetch.is_copy && !batch.is_empty()) {
+            let full = std::mem::replace(batch, Batch::new(batch.target()));
+            self.commit_batch(Some(open), targets, full)?;
+        }
+        match self.retrieve(open, targets, batch.target(), fetch) {
+            Ok((staged, retrieved)) => self.consider(open, targets, batch, fetch, staged, retrieved),
+            Err(Retrieval::Refused(text)) => {
+                self.problem(Problem::RetrRefused { uid: fetch.listed.uid.clone(), text });
+                Ok(())
+            }
+            Err(Retrieval::TargetRefuses(error)) => self.hold(open, targets, batch, fetch, &error),
+            Err(Retrieval::Failed(error)) => {
+                if matches!(error, FetchError::Session(_)) {
+                    self.count_lost_session(open, fetch)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Refuses to RETR what would fill the disk: then QUIT is still allowed.
+    fn look_at_free_space(&self, targets: &mut Targets<'_>, batch: &Batch, fetch: &Fetch) -> Result<(), FetchError> {
+        let free = targets.get(self.index, batch.target())?.free_space()?;
+        let needed = Octets(fetch.listed.size.unwrap_or_default().0.saturating_add(limits::FREE_SPACE_FLOOR_OCTETS));
+        if free < needed { Err(FetchError::NoSpace { free, needed }) } else { Ok(()) }
+    }
+
+    /// The connection was lost while this message was read: twice, and it waits for a session of its own (I4).
+    fn count_lost_session(&mut self, open: &Open<'_>, fetch: &Fetch) -> Result<(), FetchError> {
+        let Some(row) = fetch.row.committed(&open.committed.fresh) else { return Ok(()) };
+        let seen = self.index.seen()?;
+        let lost = seen.rows().iter().find(|known| known.id == row).map_or(0, |known: &Row| known.lost_sessions);
+        let retry_after = back_off(lost + 1, self.host.now());
+        Ok(self.index.count_lost_session(row, retry_after)?)
+    }
+
+    /// Ends the session by QUIT, which makes its deletions happen.
+    fn quit(&mut self, open: Open<'_>) -> Result<(), FetchError> {
+        let update = match open.session.quit() {
+            Ok(update) => update,
+            // Not settled: the connection was closed instead, and the next run goes on (I4).
+            Err(_unsettled) => return Ok(()),
+        };
+        match update {
+            Update::Committed => {
+                self.summary.deleted += open.deleted.len() as u64;
+                if !open.deleted.is_empty() {
+                    self.emit(&Event::Deleted { messages: open.deleted.len() });
+                }
+            }
+            Update::Rejected(text) => self.problem(Problem::QuitRejected { text }),
+            Update::Unknown(error) => return Err(error.into()),
+        }
+        Ok(self.index.end_session(&open.deleted, self.host.now())?)
+    }
+}
+
+/// How a RETR failed.
+pub(super) enum Retrieval {
+    /// The server refused it: no RETR happened.
+    Refused(String),
+    /// The target refuses, and the session is usable.
+    TargetRefuses(crate::deliver::TargetError),
+    /// The session or the disk failed.
+    Failed(FetchError),
+}
+
+impl From<RetrError> for Retrieval {
+    fn from(error: RetrError) -> Self {
+        match error {
+            RetrError::Refused { text, .. } => Self::Refused(text),
+            RetrError::Session(error) => Self::Failed(error.into()),
+            RetrError::Sink(source) => Self::TargetRefuses(crate::deliver::TargetError::Io {
+                doing: "write a message into",
+                path: std::path::PathBuf::new(),
+                source,
+            }),
+        }
+    }
+}
+
+/// The longest body to accept: sizes are estimates on some servers, but an endless body is not a message (I8).
+pub(super) fn body_cap(size: Option<Octets>) -> Octets {
+    size.map_or(Octets(limits::BODY_OCTETS), |size| {
+        Octets(size.0.saturating_mul(2).saturating_add(limits::BODY_SLACK_OCTETS))
+    })
+}
+
+fn weigh(reply: &TopReply) -> Evidence {
+    match reply {
+        TopReply::Seen(sighting) => match sighting.content() {
+            SightedContent::Header(header) => Evidence::Header(*header),
+            SightedContent::Whole(content) => Evidence::Header(content.header),
+        },
+        TopReply::Refused(_) => Evidence::Refused,
+    }
+}
+
+/// A session for one troubled message does nothing else.
+fn narrow(plan: &mut Plan, purpose: Purpose) {
+    if let Purpose::Troubled(row) = purpose {
+        plan.deletions.clear();
+        plan.fetches = std::mem::take(&mut plan.troubled);
+        plan.fetches.retain(|fetch| waiting_row(fetch) == Some(row));
+    }
+}
+
+fn waiting_row(fetch: &Fetch) -> Option<RowId> {
+    fetch.row.committed(&[])
+}
+
+fn back_off(lost_sessions: u32, now: Timestamp) -> Option<Timestamp> {
+    let doublings = lost_sessions.checked_sub(limits::TROUBLED_AFTER)?;
+    let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
+    let wait = limits::TROUBLED_BACKOFF.saturating_mul(factor).min(limits::TROUBLED_BACKOFF_MAX);
+    Some(Timestamp(now.0.saturating_add(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX))))
+}
