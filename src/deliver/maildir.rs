@@ -97,9 +97,12 @@ impl<'h> Maildir<'h> {
         &self.root
     }
 
-    /// The generation of this index that lies beside the marker.
-    pub fn generation(&self) -> Result<i64, TargetError> {
-        marker::generation(self.host, &self.root, &self.index_id)
+    /// Makes the generation that the index committed durable beside the marker, as far as an earlier run did not.
+    pub fn settle_generation(&self, generation: i64) -> Result<(), TargetError> {
+        if marker::generation(self.host, &self.root, &self.index_id)? < generation {
+            return self.set_generation(generation);
+        }
+        self.host.sync_dir(&self.root).map_err(TargetError::io("sync", &self.root))
     }
 
     /// Writes the generation of this index beside the marker, after the index committed it.

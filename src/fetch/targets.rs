@@ -67,10 +67,8 @@ impl<'h> Targets<'h> {
         if opened.counted {
             return Ok(());
         }
-        // A crash between the two commits left the marker one behind: it must never be two.
-        if opened.maildir.generation()? < opened.target.generation {
-            opened.maildir.set_generation(opened.target.generation)?;
-        }
+        // A crash between the two left the marker one behind, or not durable: it must never be two behind.
+        opened.maildir.settle_generation(opened.target.generation)?;
         let next = opened.target.generation + 1;
         index.set_generation(id, next)?;
         opened.maildir.set_generation(next)?;

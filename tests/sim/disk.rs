@@ -1,0 +1,328 @@
+//! A simulated file system with a volatile and a durable layer.
+//!
+//! # Fault model
+//!
+//! - A killed process loses nothing: the volatile layer (the page cache) stays as it is.
+//! - A power cut keeps of each file's content what was synced; unsynced content is lost, torn in half, or kept.
+//! - A power cut keeps of the name operations (create, rename, unlink) of each inode a prefix in their order, never
+//!   shorter than what a directory sync forced. Operations of different inodes are independent.
+//! - Syncing a directory forces the operations whose final name lies in it, and the earlier ones of the same inode.
+//! - A rename is one operation; syncing the folder it came from does not force it.
+//! - A file whose folder did not survive did not survive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Most power-cut outcomes taken of one state; above it, the extremes and each inode by itself.
+const MOST_OUTCOMES: usize = 48;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Disk {
+    inodes: BTreeMap<u64, Inode>,
+    names: BTreeMap<PathBuf, u64>,
+    durable_names: BTreeMap<PathBuf, u64>,
+    pending: Vec<NameOp>,
+    last_inode: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Inode {
+    is_dir: bool,
+    data: Arc<Vec<u8>>,
+    durable: Option<Arc<Vec<u8>>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct NameOp {
+    inode: u64,
+    from: Option<PathBuf>,
+    to: Option<PathBuf>,
+}
+
+impl NameOp {
+    /// The folder whose sync forces it.
+    fn folder(&self) -> Option<&Path> {
+        self.to.as_deref().or(self.from.as_deref()).and_then(Path::parent)
+    }
+}
+
+impl Disk {
+    /// A disk with one durable folder.
+    pub(crate) fn with_folder(path: &Path) -> Self {
+        let mut disk = Self::default();
+        for folder in path.ancestors().collect::<Vec<_>>().into_iter().rev() {
+            disk.add(folder, true);
+        }
+        disk.pending.clear();
+        disk.durable_names = disk.names.clone();
+        disk
+    }
+
+    fn add(&mut self, path: &Path, is_dir: bool) -> u64 {
+        self.last_inode += 1;
+        let inode = self.last_inode;
+        self.inodes.insert(inode, Inode { is_dir, data: Arc::default(), durable: None });
+        self.names.insert(path.to_owned(), inode);
+        self.pending.push(NameOp { inode, from: None, to: Some(path.to_owned()) });
+        inode
+    }
+
+    pub(crate) fn create(&mut self, path: &Path, is_dir: bool) -> io::Result<u64> {
+        if self.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if !path.parent().is_some_and(|parent| self.names.contains_key(parent)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(self.add(path, is_dir))
+    }
+
+    pub(crate) fn append(&mut self, inode: u64, bytes: &[u8]) {
+        let file = self.inodes.get_mut(&inode).expect("an open file has an inode");
+        Arc::make_mut(&mut file.data).extend_from_slice(bytes);
+    }
+
+    pub(crate) fn sync_file(&mut self, inode: u64) {
+        let file = self.inodes.get_mut(&inode).expect("an open file has an inode");
+        file.durable = Some(Arc::clone(&file.data));
+    }
+
+    pub(crate) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
+        if !self.names.contains_key(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let mut forced: BTreeMap<u64, usize> = BTreeMap::new();
+        for (at, op) in self.pending.iter().enumerate() {
+            if op.folder() == Some(path) {
+                forced.insert(op.inode, at);
+            }
+        }
+        let pending = std::mem::take(&mut self.pending);
+        for (at, op) in pending.into_iter().enumerate() {
+            if forced.get(&op.inode).is_some_and(|last| at <= *last) {
+                apply(&mut self.durable_names, &op);
+            } else {
+                self.pending.push(op);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn rename(&mut self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        let inode = *self.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        if !replace && self.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.do_op(NameOp { inode, from: Some(from.to_owned()), to: Some(to.to_owned()) });
+        Ok(())
+    }
+
+    pub(crate) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let inode = *self.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        self.do_op(NameOp { inode, from: None, to: Some(to.to_owned()) });
+        Ok(())
+    }
+
+    pub(crate) fn unlink(&mut self, path: &Path) -> io::Result<()> {
+        let inode = *self.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        self.do_op(NameOp { inode, from: Some(path.to_owned()), to: None });
+        Ok(())
+    }
+
+    fn do_op(&mut self, op: NameOp) {
+        apply(&mut self.names, &op);
+        self.pending.push(op);
+    }
+
+    pub(crate) fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        if !self.names.contains_key(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let within = |name: &&PathBuf| name.parent() == Some(path);
+        Ok(self.names.keys().filter(within).cloned().collect())
+    }
+
+    /// The inode, the content and whether it is a folder.
+    pub(crate) fn look(&self, path: &Path) -> Option<(u64, Arc<Vec<u8>>, bool)> {
+        let inode = *self.names.get(path)?;
+        let file = &self.inodes[&inode];
+        Some((inode, Arc::clone(&file.data), file.is_dir))
+    }
+
+    /// What the files below a folder hold, as a reader sees them now.
+    pub(crate) fn contents(&self, folder: &Path) -> Vec<Arc<Vec<u8>>> {
+        let below = |path: &Path| path.starts_with(folder);
+        let files = self.names.iter().filter(|(path, inode)| below(path) && !self.inodes[inode].is_dir);
+        files.map(|(_, inode)| Arc::clone(&self.inodes[inode].data)).collect()
+    }
+
+    /// What the files below a folder would hold after the worst power cut.
+    pub(crate) fn durable_contents(&self, folder: &Path) -> Vec<Arc<Vec<u8>>> {
+        let files =
+            self.durable_names.iter().filter(|(path, inode)| path.starts_with(folder) && !self.inodes[inode].is_dir);
+        files.filter_map(|(_, inode)| self.inodes[inode].durable.clone()).collect()
+    }
+
+    /// The file names below a folder.
+    pub(crate) fn files(&self, folder: &Path) -> Vec<PathBuf> {
+        let files = self.names.iter().filter(|(path, inode)| path.starts_with(folder) && !self.inodes[inode].is_dir);
+        files.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Makes a user's own deletion or move durable at once, with what came before of the same file.
+    pub(crate) fn settle_inode(&mut self, path_inode: u64) {
+        let pending = std::mem::take(&mut self.pending);
+        for op in pending {
+            if op.inode == path_inode {
+                apply(&mut self.durable_names, &op);
+            } else {
+                self.pending.push(op);
+            }
+        }
+    }
+
+    /// Every state that a power cut may leave.
+    pub(crate) fn after_power_cut(&self) -> Vec<Self> {
+        let choices = self.choices();
+        let total = choices.iter().map(Choice::count).try_fold(1_usize, usize::checked_mul).unwrap_or(usize::MAX);
+        let picks: Vec<Vec<usize>> = if total <= MOST_OUTCOMES {
+            (0..total).map(|n| digits(n, &choices)).collect()
+        } else {
+            let none = vec![0; choices.len()];
+            let all: Vec<usize> = choices.iter().map(|choice| choice.count() - 1).collect();
+            let single = (0..choices.len())
+                .flat_map(|at| (1..choices[at].count()).map(move |value| (at, value)).collect::<Vec<_>>());
+            let singles = single.map(|(at, value)| {
+                let mut pick = vec![0; choices.len()];
+                pick[at] = value;
+                pick
+            });
+            singles.chain([none, all]).collect()
+        };
+        let outcomes: BTreeSet<Vec<usize>> = picks.into_iter().collect();
+        outcomes.iter().map(|pick| self.resolved(&choices, pick)).collect()
+    }
+
+    /// What may be lost or kept: per inode its name operations, and per file its unsynced content.
+    fn choices(&self) -> Vec<Choice> {
+        let mut per_inode: BTreeMap<u64, usize> = BTreeMap::new();
+        for op in &self.pending {
+            *per_inode.entry(op.inode).or_default() += 1;
+        }
+        let mut choices: Vec<Choice> = per_inode.into_iter().map(|(inode, ops)| Choice::Names { inode, ops }).collect();
+        for (inode, file) in &self.inodes {
+            let is_unsynced = !file.is_dir && file.durable.as_ref() != Some(&file.data) && !file.data.is_empty();
+            if is_unsynced && self.names.values().any(|named| named == inode) {
+                choices.push(Choice::Content { inode: *inode });
+            }
+        }
+        choices
+    }
+
+    fn resolved(&self, choices: &[Choice], pick: &[usize]) -> Self {
+        let mut disk = self.clone();
+        for (choice, value) in choices.iter().zip(pick) {
+            match choice {
+                Choice::Names { inode, .. } => {
+                    for op in self.pending.iter().filter(|op| op.inode == *inode).take(*value) {
+                        apply(&mut disk.durable_names, op);
+                    }
+                }
+                Choice::Content { inode } => {
+                    let file = disk.inodes.get_mut(inode).expect("the inode was just seen");
+                    let durable = file.durable.clone().unwrap_or_default();
+                    let half = durable.len() + (file.data.len() - durable.len()) / 2;
+                    let kept = [durable.len(), half, file.data.len()][*value];
+                    file.durable = Some(Arc::new(file.data[..kept].to_vec()));
+                }
+            }
+        }
+        disk.pending.clear();
+        let kept = std::mem::take(&mut disk.durable_names);
+        for (path, inode) in kept {
+            let has_folder = path.parent().is_none_or(|parent| disk.durable_names.contains_key(parent));
+            if has_folder {
+                disk.durable_names.insert(path, inode);
+            }
+        }
+        disk.names = disk.durable_names.clone();
+        let named: BTreeSet<u64> = disk.names.values().copied().collect();
+        disk.inodes.retain(|inode, _| named.contains(inode));
+        for file in disk.inodes.values_mut() {
+            file.data = file.durable.clone().unwrap_or_default();
+            file.durable = Some(Arc::clone(&file.data));
+        }
+        disk
+    }
+}
+
+enum Choice {
+    Names { inode: u64, ops: usize },
+    Content { inode: u64 },
+}
+
+impl Choice {
+    fn count(&self) -> usize {
+        match self {
+            Self::Names { ops, .. } => ops + 1,
+            Self::Content { .. } => 3,
+        }
+    }
+}
+
+fn digits(mut number: usize, choices: &[Choice]) -> Vec<usize> {
+    let mut digits = Vec::with_capacity(choices.len());
+    for choice in choices {
+        digits.push(number % choice.count());
+        number /= choice.count();
+    }
+    digits
+}
+
+fn apply(names: &mut BTreeMap<PathBuf, u64>, op: &NameOp) {
+    if let Some(from) = &op.from
+        && names.get(from) == Some(&op.inode)
+    {
+        names.remove(from);
+    }
+    if let Some(to) = &op.to {
+        names.insert(to.clone(), op.inode);
+    }
+}
+
+#[test]
+fn a_power_cut_keeps_what_was_synced_and_may_lose_the_rest() {
+    let root = Path::new("/d");
+    let mut disk = Disk::with_folder(root);
+    let file = disk.create(Path::new("/d/a"), false).unwrap();
+    disk.append(file, b"abcd");
+    let outcomes = disk.after_power_cut();
+    assert!(outcomes.iter().any(|disk| disk.files(root).is_empty()));
+    assert!(outcomes.iter().any(|disk| disk.contents(root) == [Arc::new(b"ab".to_vec())]));
+    disk.sync_file(file);
+    disk.sync_dir(root).unwrap();
+    for outcome in disk.after_power_cut() {
+        assert_eq!(outcome.contents(root), [Arc::new(b"abcd".to_vec())]);
+    }
+}
+
+#[test]
+fn a_rename_is_whole_or_not_and_needs_the_sync_of_its_new_folder() {
+    let mut disk = Disk::with_folder(Path::new("/d"));
+    for folder in ["/d/tmp", "/d/new"] {
+        disk.create(Path::new(folder), true).unwrap();
+    }
+    disk.create(Path::new("/d/tmp/a"), false).unwrap();
+    disk.sync_dir(Path::new("/d")).unwrap();
+    disk.sync_dir(Path::new("/d/tmp")).unwrap();
+    disk.rename(Path::new("/d/tmp/a"), Path::new("/d/new/a"), false).unwrap();
+    disk.sync_dir(Path::new("/d/tmp")).unwrap();
+    let names: BTreeSet<_> = disk.after_power_cut().iter().map(|disk| disk.files(Path::new("/d"))).collect();
+    assert_eq!(names, BTreeSet::from([vec![PathBuf::from("/d/tmp/a")], vec![PathBuf::from("/d/new/a")]]));
+    disk.sync_dir(Path::new("/d/new")).unwrap();
+    for outcome in disk.after_power_cut() {
+        assert_eq!(outcome.files(Path::new("/d")), [PathBuf::from("/d/new/a")]);
+    }
+}

@@ -1,0 +1,217 @@
+//! Every history of a bounded kind: each fault, each crash point, each outcome of a power cut, each reader.
+
+use std::collections::HashSet;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use fetchonce::demo::{BadMessage, CutAt, Event as ServerEvent, Faults, ListOnly, Maildrop, MessageFault, Order, Quit};
+
+use crate::history::{CLEAN_RUNS, Scenario, Violation, check_end, run, run_clean};
+use crate::world::{Reader, Setting, World};
+
+const READERS: [Reader; 3] = [Reader::Away, Reader::Moves, Reader::Removes];
+
+/// How far a history goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Crashes {
+    /// At most one, in the first or the second run.
+    One,
+    /// Up to two: one in each of the first two runs.
+    Two,
+}
+
+/// Counts and memory of an exploration. A state reached again is not run again: its outcome is the same.
+#[derive(Default)]
+pub(crate) struct Explorer {
+    /// Histories: ways to reach a state that was then run to its end, or had been.
+    pub(crate) histories: u64,
+    /// Different states run to their end.
+    pub(crate) ends: u64,
+    begun: HashSet<u64>,
+    ended: HashSet<u64>,
+}
+
+impl Explorer {
+    /// Explores every history of `maildrop` with `fault` in the first or the second run, and gives the first violation.
+    pub(crate) fn explore(
+        &mut self,
+        maildrop: &Maildrop,
+        scenario: &Scenario,
+        fault: &Faults,
+        crashes: Crashes,
+    ) -> Result<(), Violation> {
+        let plain = scenario.server.clone();
+        for (first, second) in [(fault, &plain), (&plain, fault)] {
+            self.explore_placed(maildrop, scenario, first, second, crashes)?;
+        }
+        Ok(())
+    }
+
+    fn explore_placed(
+        &mut self,
+        maildrop: &Maildrop,
+        scenario: &Scenario,
+        first: &Faults,
+        second: &Faults,
+        crashes: Crashes,
+    ) -> Result<(), Violation> {
+        let begun = run(World::new(maildrop.clone()), scenario, 0, setting(first, scenario));
+        for (world, crashed) in aftermath(begun.snapshots, begun.world) {
+            for reader in READERS {
+                let mut world = world.clone();
+                world.read_mail(reader);
+                self.continue_with(world, scenario, second, crashes == Crashes::Two || !crashed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The second run from one state, crashed at every step where another crash is allowed; then the end.
+    fn continue_with(
+        &mut self,
+        world: World,
+        scenario: &Scenario,
+        faults: &Faults,
+        may_crash: bool,
+    ) -> Result<(), Violation> {
+        self.histories += 1;
+        let key = hash(&(&world, faults, may_crash));
+        if !self.begun.insert(key) {
+            return Ok(());
+        }
+        let mut again = run(world, scenario, 1, setting(faults, scenario));
+        if !may_crash {
+            again.snapshots.clear();
+        }
+        for (world, _) in aftermath(again.snapshots, again.world) {
+            self.end(world, scenario, 2)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a state to its end, as far as that was not done before.
+    pub(crate) fn end(&mut self, mut world: World, scenario: &Scenario, runs_before: usize) -> Result<(), Violation> {
+        self.histories += 1;
+        for clean in 0..CLEAN_RUNS {
+            if !self.is_new_end(&world, clean) {
+                return Ok(());
+            }
+            world = run_clean(world, scenario, runs_before + clean)?;
+        }
+        if !self.is_new_end(&world, CLEAN_RUNS) {
+            return Ok(());
+        }
+        self.ends += 1;
+        check_end(world, scenario, runs_before + CLEAN_RUNS)
+    }
+
+    fn is_new_end(&mut self, world: &World, clean: usize) -> bool {
+        let key = hash(&(world, clean));
+        self.ended.insert(key)
+    }
+}
+
+fn setting(faults: &Faults, scenario: &Scenario) -> Setting {
+    let mut connections = vec![scenario.server.clone(); 4];
+    connections[0] = faults.clone();
+    Setting { connections, take_snapshots: true, ..Setting::default() }
+}
+
+/// The states after a run: its end, and each crash point after a kill and after each outcome of a power cut.
+///
+/// The flag tells the crashed ones.
+pub(crate) fn aftermath(snapshots: Vec<World>, end: World) -> Vec<(World, bool)> {
+    let now = end.now;
+    let mut known = HashSet::new();
+    let mut states = Vec::new();
+    let mut last_disk = None;
+    for mut world in snapshots {
+        world.now = now;
+        // Power cuts between two steps that change neither the disk nor the index differ only by the server.
+        let cuts = if last_disk.as_ref() == Some(&(world.disk.clone(), world.index.clone(), world.maildrop.clone())) {
+            Vec::new()
+        } else {
+            world.after_power_cut()
+        };
+        last_disk = Some((world.disk.clone(), world.index.clone(), world.maildrop.clone()));
+        for state in cuts.into_iter().chain([world]) {
+            if known.insert(hash(&state)) {
+                states.push((state, true));
+            }
+        }
+    }
+    states.push((end, false));
+    states
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Every single fault of a connection, for a session of `replies` replies about these messages.
+pub(crate) fn faults(maildrop: &Maildrop, replies: u32) -> Vec<Faults> {
+    let mut all = vec![Faults::default()];
+    for reply in 0..replies {
+        all.push(Faults { drop_at_reply: Some(reply), ..Faults::default() });
+        for cut in [CutAt::FirstLine, CutAt::Half, CutAt::LastLine, CutAt::LastOctet] {
+            all.push(Faults { cut_reply: Some((reply, cut)), ..Faults::default() });
+        }
+        all.push(Faults { refuse_command: Some(reply), ..Faults::default() });
+        all.push(Faults { garbage_instead_of_reply: Some(reply), ..Faults::default() });
+        all.push(Faults { silent_at_reply: Some(reply), ..Faults::default() });
+    }
+    for quit in [Quit::AnsweredNotApplied, Quit::AppliedUnanswered, Quit::Lost, Quit::Rejected, Quit::RejectedHalfway] {
+        all.push(Faults { quit, ..Faults::default() });
+    }
+    for order in [Order::Reversed, Order::Rotated(1)] {
+        all.push(Faults { order, ..Faults::default() });
+    }
+    for shown in 0..maildrop.messages.len() as u32 {
+        for list_only in [ListOnly::Everywhere(shown), ListOnly::InUidl(shown), ListOnly::InFirstUidl(shown)] {
+            all.push(Faults { list_only: Some(list_only), ..Faults::default() });
+        }
+    }
+    for message in &maildrop.messages {
+        for fault in [MessageFault::RetrCut, MessageFault::RetrRefused, MessageFault::DeleRefused] {
+            let bad_message = Some(BadMessage { uid: message.uid.clone(), fault });
+            all.push(Faults { bad_message, ..Faults::default() });
+        }
+    }
+    all.push(Faults { empty_listing: true, ..Faults::default() });
+    all.push(Faults { dele_ignored: true, ..Faults::default() });
+    all.push(Faults { no_top: true, ..Faults::default() });
+    all.push(Faults { no_capa: true, ..Faults::default() });
+    all.push(Faults { pipelining: true, ..Faults::default() });
+    all
+}
+
+/// How many replies a faultless first session has.
+pub(crate) fn replies(maildrop: &Maildrop, scenario: &Scenario) -> u32 {
+    let ran = run(World::new(maildrop.clone()), scenario, 0, Setting::default());
+    1 + ran.log.iter().filter(|event| matches!(event, ServerEvent::Command(_))).count() as u32
+}
+
+/// Two short messages with one line that begins with a dot; equal ones when `twins`.
+pub(crate) fn maildrop(messages: usize, twins: bool) -> Maildrop {
+    let mut maildrop = Maildrop::new();
+    for number in 0..messages {
+        let number = if twins { 0 } else { number };
+        maildrop.add(format!("Subject: {number}\nStatus: RO\n\n.line {number}\n").as_bytes());
+    }
+    maildrop
+}
+
+/// The states that a mail reader leaves which acts at one step of the first run.
+pub(crate) fn with_reader(maildrop: &Maildrop, scenario: &Scenario, reader: (usize, Reader)) -> Vec<(World, bool)> {
+    let setting = Setting { take_snapshots: true, reader: Some(reader), ..Setting::default() };
+    let ran = run(World::new(maildrop.clone()), scenario, 0, setting);
+    aftermath(ran.snapshots, ran.world)
+}
+
+/// The number of steps of a faultless first run.
+pub(crate) fn steps(maildrop: &Maildrop, scenario: &Scenario) -> usize {
+    let setting = Setting { take_snapshots: true, ..Setting::default() };
+    run(World::new(maildrop.clone()), scenario, 0, setting).snapshots.len()
+}

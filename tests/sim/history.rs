@@ -1,0 +1,192 @@
+//! One history: runs of the real program over a simulated world, and the checkers outside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fetchonce::demo::{Event as ServerEvent, Faults, Maildrop};
+use fetchonce::fetch::{self, Job, Outcome};
+use fetchonce::index::{Identity, Index};
+use fetchonce::plan::Rules;
+use fetchonce::policy::Keep;
+use fetchonce::pop3::{Credentials, Endpoint, TlsMode};
+use fetchonce::report::{Event, Observer};
+
+use crate::world::{HELD, LeftOut, MAILDIR, Setting, SimHost, World, stored_form};
+
+const DAY: i64 = 24 * 3600;
+/// Between two runs.
+const GAP: i64 = 60;
+
+/// What stays the same through a history.
+#[derive(Clone)]
+pub(crate) struct Scenario {
+    pub(crate) keep: Keep,
+    pub(crate) rules: Rules,
+    pub(crate) left_out: Option<LeftOut>,
+    /// Behaviour of the server that every connection shows.
+    pub(crate) server: Faults,
+    /// The configured Maildir of the runs after the first.
+    pub(crate) later_maildir: &'static str,
+    /// What must be delivered, in stored form.
+    pub(crate) expected: Vec<Arc<Vec<u8>>>,
+}
+
+impl Scenario {
+    pub(crate) fn new(keep: Keep, maildrop: &Maildrop) -> Self {
+        Self {
+            keep,
+            rules: Rules::default(),
+            left_out: None,
+            server: Faults::default(),
+            later_maildir: MAILDIR,
+            expected: expected(maildrop),
+        }
+    }
+
+    fn job(&self, run: usize) -> Job {
+        let maildir = if run == 0 { MAILDIR } else { self.later_maildir };
+        Job {
+            identity: identity(),
+            endpoint: Endpoint {
+                host: "localhost".into(),
+                port: 110,
+                tls: TlsMode::None,
+                ca_file: None,
+                allow_cleartext: true,
+            },
+            credentials: Credentials { user: "alice".into(), password: "secret".to_owned().into() },
+            keep: self.keep,
+            maildir: maildir.into(),
+            held: HELD.into(),
+            silence: Duration::from_secs(30),
+            deadline: Duration::from_secs(3600),
+            limit: None,
+            dry_run: false,
+        }
+    }
+}
+
+fn identity() -> Identity {
+    Identity { name: "work".into(), server: "localhost".into(), port: 110, user: "alice".into() }
+}
+
+/// The stored forms of a maildrop's messages, sorted.
+pub(crate) fn expected(maildrop: &Maildrop) -> Vec<Arc<Vec<u8>>> {
+    let mut all: Vec<_> = maildrop.messages.iter().map(|message| Arc::new(stored_form(&message.wire))).collect();
+    all.sort();
+    all
+}
+
+/// How one run went.
+pub(crate) struct Ran {
+    pub(crate) world: World,
+    pub(crate) snapshots: Vec<World>,
+    pub(crate) outcome: Result<Outcome, String>,
+    pub(crate) log: Vec<ServerEvent>,
+}
+
+/// Runs the program once; `run` counts the runs of the history from 0.
+pub(crate) fn run(world: World, scenario: &Scenario, run: usize, mut setting: Setting) -> Ran {
+    if setting.connections.is_empty() {
+        setting.connections = vec![scenario.server.clone(); 4];
+    }
+    setting.left_out = scenario.left_out;
+    let image = world.index.clone();
+    let host = SimHost::new(world, run, setting);
+    let outcome = match Index::open_image(&host, image.as_ref().map(|image| &image.bytes[..]), &identity()) {
+        Ok(mut index) => Ok(fetch::run(&host, &scenario.job(run), &mut index, scenario.rules, &Silent)),
+        Err(error) => Err(error.to_string()),
+    };
+    let shared = host.finish();
+    let mut world = shared.world;
+    world.now += GAP;
+    Ran { world, snapshots: shared.snapshots, outcome, log: shared.log }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn observe(&self, _account: &str, _event: &Event<'_>) {}
+}
+
+/// What a checker found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Violation {
+    /// Expunged by this client while the durable layer did not hold it.
+    LostAtExpunge(String),
+    /// Missing or changed at the end.
+    Lost(String),
+    /// Delivered more often than it was sent.
+    Duplicated(String),
+    /// A clean run failed.
+    Stuck(String),
+    /// What was to be deleted is still on the server.
+    Undeleted(String),
+    /// One more run was not idle.
+    Restless(String),
+}
+
+/// Clean runs that must suffice to finish anything, two days apart.
+pub(crate) const CLEAN_RUNS: usize = 3;
+
+/// One clean run.
+pub(crate) fn run_clean(world: World, scenario: &Scenario, runs_before: usize) -> Result<World, Violation> {
+    let ran = run(world, scenario, runs_before, Setting::default());
+    check_clean(&ran)?;
+    let mut world = ran.world;
+    world.now += 2 * DAY;
+    Ok(world)
+}
+
+/// Checks everything after the clean runs.
+pub(crate) fn check_end(world: World, scenario: &Scenario, runs_before: usize) -> Result<(), Violation> {
+    check_delivered(&world, scenario)?;
+    if scenario.keep != Keep::Forever && !world.maildrop.messages.is_empty() {
+        return Err(Violation::Undeleted(format!("{:?}", world.maildrop.messages)));
+    }
+    check_idle(world, scenario, runs_before)
+}
+
+fn check_clean(ran: &Ran) -> Result<(), Violation> {
+    match &ran.outcome {
+        Ok(Outcome { error: None, .. }) => Ok(()),
+        Ok(Outcome { error: Some(error), .. }) => Err(Violation::Stuck(fetchonce::report::with_causes(error))),
+        Err(error) => Err(Violation::Stuck(error.clone())),
+    }
+}
+
+/// Everything exactly once and byte-equal, for readers and after the worst power cut.
+fn check_delivered(world: &World, scenario: &Scenario) -> Result<(), Violation> {
+    if let Some(message) = world.lost_at_expunge.first() {
+        return Err(Violation::LostAtExpunge(format!("{message:?}")));
+    }
+    for (layer, found) in [("volatile", world.delivered()), ("durable", world.durably_delivered())] {
+        if found == scenario.expected {
+            continue;
+        }
+        let count = |all: &[Arc<Vec<u8>>], one: &Arc<Vec<u8>>| all.iter().filter(|other| *other == one).count();
+        let text = |content: &Arc<Vec<u8>>| format!("{layer}: {}", content.escape_ascii());
+        if let Some(lost) = scenario.expected.iter().find(|one| count(&found, one) < count(&scenario.expected, one)) {
+            return Err(Violation::Lost(text(lost)));
+        }
+        if let Some(more) = found.iter().find(|one| count(&found, one) > count(&scenario.expected, one)) {
+            return Err(Violation::Duplicated(text(more)));
+        }
+    }
+    Ok(())
+}
+
+/// One further run does no RETR, no write to the mailbox and no change of a message row.
+fn check_idle(world: World, scenario: &Scenario, runs_before: usize) -> Result<(), Violation> {
+    let rows = |world: &World| world.index.as_ref().map(|image| image.rows().messages.clone());
+    let before = (world.disk.clone(), rows(&world));
+    let ran = run(world, scenario, runs_before, Setting::default());
+    check_clean(&ran)?;
+    if ran.log.iter().any(|event| matches!(event, ServerEvent::Retr(_))) {
+        return Err(Violation::Restless("RETR".into()));
+    }
+    if (ran.world.disk.clone(), rows(&ran.world)) != before {
+        return Err(Violation::Restless(format!("{:?} became {:?}", before.1, rows(&ran.world))));
+    }
+    Ok(())
+}

@@ -1,0 +1,475 @@
+//! The simulated world: a disk, a server, an index image and a clock, with a snapshot before every step.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use fetchonce::demo::{Connection, Event as ServerEvent, Faults, Maildrop, Message};
+use fetchonce::host::{ConnectError, Host, NewFile, Stat, Wire};
+use fetchonce::model::{Octets, Timestamp};
+
+use crate::disk::Disk;
+use crate::rows::Image;
+
+pub(crate) const ROOT: &str = "/home";
+pub(crate) const MAILDIR: &str = "/home/Mail";
+pub(crate) const OTHER_MAILDIR: &str = "/home/Other";
+pub(crate) const HELD: &str = "/home/held";
+
+/// Everything that outlives a crash of the program, and what the checkers count.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct World {
+    pub(crate) disk: Disk,
+    /// The index as of its last durable commit.
+    pub(crate) index: Option<Arc<Image>>,
+    pub(crate) maildrop: Maildrop,
+    pub(crate) now: i64,
+    /// The number of the run, and of its random values so far: names depend on nothing else.
+    entropy: (u32, u32),
+    /// Stored contents that a mail reader removed for good.
+    pub(crate) removed: Vec<Arc<Vec<u8>>>,
+    /// What the server expunged at this client's wish.
+    pub(crate) expunged: Vec<Message>,
+    /// Messages that were expunged while the durable layer did not hold them.
+    pub(crate) lost_at_expunge: Vec<Message>,
+}
+
+impl World {
+    pub(crate) fn new(maildrop: Maildrop) -> Self {
+        Self {
+            disk: Disk::with_folder(Path::new(ROOT)),
+            index: None,
+            maildrop,
+            now: 1_700_000_000,
+            entropy: (0, 0),
+            removed: Vec::new(),
+            expunged: Vec::new(),
+            lost_at_expunge: Vec::new(),
+        }
+    }
+
+    /// What a power cut may leave of it. The connection, the server and the index's commits are not touched by it.
+    pub(crate) fn after_power_cut(&self) -> Vec<Self> {
+        let outcome = |disk| Self { disk, ..self.clone() };
+        self.disk.after_power_cut().into_iter().map(outcome).collect()
+    }
+
+    /// The messages that readers see or have removed.
+    pub(crate) fn delivered(&self) -> Vec<Arc<Vec<u8>>> {
+        let mut all = self.removed.clone();
+        for folder in ["new", "cur"] {
+            for maildir in [MAILDIR, OTHER_MAILDIR] {
+                all.extend(self.disk.contents(&Path::new(maildir).join(folder)));
+            }
+        }
+        all.sort();
+        all
+    }
+
+    /// What would be left of them after the worst power cut.
+    pub(crate) fn durably_delivered(&self) -> Vec<Arc<Vec<u8>>> {
+        let mut all = self.removed.clone();
+        for folder in ["new", "cur"] {
+            for maildir in [MAILDIR, OTHER_MAILDIR] {
+                all.extend(self.disk.durable_contents(&Path::new(maildir).join(folder)));
+            }
+        }
+        all.sort();
+        all
+    }
+
+    /// A mail reader acts on what it sees in `new/`.
+    pub(crate) fn read_mail(&mut self, reader: Reader) {
+        let new = Path::new(MAILDIR).join("new");
+        for path in self.disk.files(&new) {
+            let (inode, content, _) = self.disk.look(&path).expect("the file was just listed");
+            match reader {
+                Reader::Away => return,
+                Reader::Moves => {
+                    let mut name = path.file_name().expect("a file has a name").to_owned();
+                    name.push(":2,S");
+                    let to = Path::new(MAILDIR).join("cur").join(name);
+                    self.disk.rename(&path, &to, false).expect("names are unique");
+                }
+                Reader::Removes => {
+                    self.disk.unlink(&path).expect("the file was just listed");
+                    self.disk.settle_inode(inode);
+                    self.removed.push(content);
+                }
+            }
+        }
+    }
+
+    fn check_expunge(&mut self, message: Message) {
+        let stored = stored_form(&message.wire);
+        self.expunged.push(message.clone());
+        let count = |all: &[Arc<Vec<u8>>]| all.iter().filter(|content| ***content == stored).count();
+        let expunged = self.expunged.iter().filter(|other| stored_form(&other.wire) == stored).count();
+        if count(&self.durably_delivered()) < expunged {
+            self.lost_at_expunge.push(message);
+        }
+    }
+}
+
+/// What a mail reader does with new mail.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Reader {
+    Away,
+    Moves,
+    Removes,
+}
+
+/// What a message must hold once it is stored: written apart from the program's own conversion.
+pub(crate) fn stored_form(wire: &[u8]) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(wire.len());
+    for (at, octet) in wire.iter().enumerate() {
+        if !(*octet == b'\r' && wire.get(at + 1) == Some(&b'\n')) {
+            stored.push(*octet);
+        }
+    }
+    stored
+}
+
+/// A precaution of the host or the disk that is left out, to show that the loss or the duplicate is noticed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum LeftOut {
+    FileSync,
+    TmpSync,
+    NewAndCurSync,
+    NewAndCurSyncInRecovery,
+    IntentCommit,
+    AtomicRename,
+    ContentMatch,
+}
+
+/// The machine that a run sees: it acts on a world and takes a snapshot before each step.
+pub(crate) struct SimHost {
+    shared: Arc<Mutex<Shared>>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) world: World,
+    pub(crate) snapshots: Vec<World>,
+    take_snapshots: bool,
+    left_out: Option<LeftOut>,
+    connections: Vec<Faults>,
+    connected: usize,
+    commits: usize,
+    elapsed: Duration,
+    pub(crate) log: Vec<ServerEvent>,
+    /// A mail reader that acts at this step of the run.
+    reader: Option<(usize, Reader)>,
+    steps: usize,
+    /// Headers that TOP claims in the place of the real ones: a unique-id trusted without a content match.
+    claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
+}
+
+/// How one run is simulated.
+#[derive(Clone, Default)]
+pub(crate) struct Setting {
+    /// The faults of the run's connections, in order; later ones behave.
+    pub(crate) connections: Vec<Faults>,
+    pub(crate) left_out: Option<LeftOut>,
+    pub(crate) take_snapshots: bool,
+    pub(crate) reader: Option<(usize, Reader)>,
+    pub(crate) claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
+}
+
+impl SimHost {
+    pub(crate) fn new(mut world: World, run: usize, setting: Setting) -> Self {
+        world.entropy = (run as u32 + 1, 0);
+        let shared = Shared {
+            world,
+            snapshots: Vec::new(),
+            take_snapshots: setting.take_snapshots,
+            left_out: setting.left_out,
+            connections: setting.connections,
+            connected: 0,
+            commits: 0,
+            elapsed: Duration::ZERO,
+            log: Vec::new(),
+            reader: setting.reader,
+            steps: 0,
+            claimed: setting.claimed,
+        };
+        Self { shared: Arc::new(Mutex::new(shared)) }
+    }
+
+    pub(crate) fn finish(self) -> Shared {
+        let shared = Arc::into_inner(self.shared).expect("the run has closed its files and connections");
+        shared.into_inner().expect("no step panicked")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().expect("no step panicked")
+    }
+
+    fn step(&self) -> MutexGuard<'_, Shared> {
+        let mut shared = self.lock();
+        shared.step();
+        shared
+    }
+}
+
+impl Shared {
+    fn step(&mut self) {
+        if self.take_snapshots {
+            self.snapshots.push(self.world.clone());
+        }
+        if let Some((at, reader)) = self.reader
+            && at == self.steps
+        {
+            self.world.read_mail(reader);
+        }
+        self.steps += 1;
+    }
+
+    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
+        let is_new_or_cur = path.ends_with("new") || path.ends_with("cur");
+        let skipped = match self.left_out {
+            Some(LeftOut::TmpSync) => path.ends_with("tmp"),
+            Some(LeftOut::NewAndCurSync) => is_new_or_cur,
+            Some(LeftOut::NewAndCurSyncInRecovery) => is_new_or_cur && self.connected == 0,
+            _ => false,
+        };
+        if skipped { Ok(()) } else { self.world.disk.sync_dir(path) }
+    }
+}
+
+impl Host for SimHost {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.lock().world.now)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.lock().elapsed
+    }
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        let mut shared = self.lock();
+        shared.world.entropy.1 += 1;
+        let (run, value) = shared.world.entropy;
+        let seed = ((u64::from(run) << 32) | u64::from(value)).to_be_bytes();
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = seed[at % seed.len()];
+        }
+    }
+
+    fn connect(&self, _host: &str, _port: u16, _timeout: Duration) -> Result<Box<dyn Wire>, ConnectError> {
+        let mut shared = self.step();
+        let faults = shared.connections.get(shared.connected).cloned().unwrap_or_default();
+        shared.connected += 1;
+        let connection = Connection::new(faults, None);
+        Ok(Box::new(SimWire {
+            shared: Arc::clone(&self.shared),
+            connection,
+            logged: 0,
+            output: Vec::new(),
+            line: Vec::new(),
+        }))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.step().world.disk.create(path, true).map(drop)
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        let inode = self.step().world.disk.create(path, false)?;
+        Ok(Box::new(SimFile { shared: Arc::clone(&self.shared), inode }))
+    }
+
+    fn sync_files(&self, files: &mut [Box<dyn NewFile>]) -> io::Result<()> {
+        files.iter_mut().try_for_each(|file| file.sync())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.step().sync_dir(path)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut shared = self.step();
+        if shared.left_out == Some(LeftOut::AtomicRename) {
+            shared.world.disk.link(from, to)?;
+            shared.step();
+            return shared.world.disk.unlink(from);
+        }
+        shared.world.disk.rename(from, to, false)
+    }
+
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step().world.disk.rename(from, to, true)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.step().world.disk.unlink(path)
+    }
+
+    fn list_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let names = self.lock().world.disk.list(path)?;
+        Ok(names.iter().filter_map(|name| name.file_name().map(OsString::from)).collect())
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        let found = self.lock().world.disk.look(path);
+        Ok(found.map(|(inode, data, is_dir)| Stat { inode, octets: Octets(data.len() as u64), is_dir }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        let (_, data, _) = self.lock().world.disk.look(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(io::Cursor::new(data.to_vec())))
+    }
+
+    fn name(&self) -> String {
+        "sim".into()
+    }
+
+    fn free_space(&self, _path: &Path) -> io::Result<Octets> {
+        Ok(Octets(1 << 40))
+    }
+
+    fn committed(&self, image: &mut dyn FnMut() -> Vec<u8>) {
+        let mut shared = self.step();
+        shared.commits += 1;
+        let image = Image::new(image());
+        let is_intent = shared.left_out == Some(LeftOut::IntentCommit) && image.rows().has_intent();
+        if !is_intent {
+            shared.world.index = Some(Arc::new(image));
+        }
+    }
+}
+
+struct SimFile {
+    shared: Arc<Mutex<Shared>>,
+    inode: u64,
+}
+
+impl SimFile {
+    fn step(&self) -> MutexGuard<'_, Shared> {
+        let mut shared = self.shared.lock().expect("no step panicked");
+        shared.step();
+        shared
+    }
+}
+
+impl Write for SimFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.step().world.disk.append(self.inode, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl NewFile for SimFile {
+    fn inode(&self) -> io::Result<u64> {
+        Ok(self.inode)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut shared = self.step();
+        if shared.left_out != Some(LeftOut::FileSync) {
+            shared.world.disk.sync_file(self.inode);
+        }
+        Ok(())
+    }
+}
+
+/// A connection to the pure server.
+struct SimWire {
+    shared: Arc<Mutex<Shared>>,
+    connection: Connection,
+    logged: usize,
+    output: Vec<u8>,
+    /// The command being sent, to claim a header for TOP.
+    line: Vec<u8>,
+}
+
+impl std::fmt::Debug for SimWire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SimWire")
+    }
+}
+
+impl SimWire {
+    /// Lets TOP claim another header than the message has, where the setting says so.
+    fn claim(&mut self, shared: &Shared) {
+        if shared.claimed.is_empty() || !self.line.starts_with(b"TOP ") {
+            return;
+        }
+        let topped = self.connection.log().iter().rev().find_map(|event| match event {
+            ServerEvent::Top(message) => Some(message.uid.clone()),
+            _ => None,
+        });
+        if let Some(wire) = topped.and_then(|uid| shared.claimed.get(&uid)) {
+            let header = wire.windows(4).position(|w| w == b"\r\n\r\n").map_or(wire.len(), |at| at + 4);
+            self.output = [b"+OK\r\n", &wire[..header], b".\r\n"].concat();
+        }
+    }
+}
+
+impl Read for SimWire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.output.is_empty() {
+            let more = self.connection.take_output();
+            if more.is_empty() {
+                if self.connection.is_closed() {
+                    return Ok(0);
+                }
+                let mut shared = self.shared.lock().expect("no step panicked");
+                shared.elapsed += Duration::from_secs(1);
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.output.extend(more);
+        }
+        let count = buffer.len().min(self.output.len());
+        buffer[..count].copy_from_slice(&self.output[..count]);
+        self.output.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for SimWire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let shared = Arc::clone(&self.shared);
+        let mut shared = shared.lock().expect("no step panicked");
+        shared.step();
+        self.connection.feed(&mut shared.world.maildrop, bytes);
+        self.line = bytes.to_vec();
+        let events: Vec<ServerEvent> = self.connection.log()[self.logged..].to_vec();
+        self.logged += events.len();
+        for event in events {
+            if let ServerEvent::Expunged(message) = &event {
+                shared.world.check_expunge(message.clone());
+            }
+            shared.log.push(event);
+        }
+        if shared.left_out == Some(LeftOut::ContentMatch) {
+            self.output.extend(self.connection.take_output());
+            self.claim(&shared);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Wire for SimWire {
+    fn set_timeout(&mut self, _timeout: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_loopback(&self) -> bool {
+        true
+    }
+}
