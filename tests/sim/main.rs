@@ -8,6 +8,7 @@ mod disk;
 mod explore;
 mod history;
 mod rows;
+mod weakened;
 mod world;
 
 use std::io::Write;
