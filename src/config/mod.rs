@@ -155,7 +155,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let of_file = |kind, problem| ConfigError::of_file(kind, path, problem);
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
-            let hint = "write a first one with `fetchonce init`";
+            let hint = "write it, or fetch without one: `fetchonce fetch pop3s://USER@HOST --into maildir:FOLDER`";
             of_file(ConfigErrorKind::NotFound, ValueError::new("no such configuration file").with_hint(hint))
         }
         _ => of_file(ConfigErrorKind::Unreadable, ValueError::new(format!("cannot be read: {error}"))),

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::*;
 use crate::model::limits;
+use crate::policy::Keep;
 
 const CANARY: &str = "canary7f3a";
 
@@ -372,7 +373,7 @@ fn a_missing_file_says_how_to_write_one() {
     let (directory, _path) = file_with(b"", 0o600);
     let error = load(&directory.path().join("absent.toml")).unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::NotFound);
-    assert!(error.hint().unwrap().contains("fetchonce init"));
+    assert!(error.hint().unwrap().contains("fetchonce fetch pop3s://"));
 }
 
 #[test]
