@@ -66,11 +66,6 @@ impl Index<'_> {
         })
     }
 
-    /// Gives the account another name.
-    pub fn rename(&mut self, name: &str) -> Result<(), IndexError> {
-        self.commit(|db| db.execute("UPDATE account SET name = ?1", [name]).map(drop))
-    }
-
     /// Begins a run: credits the time since the last one, at most 45 days and never negative, and logs the start.
     ///
     /// Gives the credited clock in seconds and the run's number.
@@ -83,6 +78,14 @@ impl Index<'_> {
             db.execute("INSERT INTO run (started_at) VALUES (?1)", [now.0])?;
             Ok((clock, db.last_insert_rowid()))
         })
+    }
+
+    /// The clock that [`Index::begin_run`] would give, with nothing recorded.
+    pub fn credited_clock(&self, now: Timestamp) -> Result<i64, IndexError> {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let (clock, at): (i64, Option<i64>) =
+            self.read(|db| db.query_row("SELECT clock, clock_at FROM account", [], read))?;
+        Ok(clock + at.map_or(0, |at| policy::credited_seconds(Timestamp(at), now)))
     }
 
     /// The epoch in which unique-ids must have been proven.
@@ -115,6 +118,24 @@ impl Index<'_> {
                 (kind.as_str(), path.as_os_str().as_bytes(), marker),
             )?;
             Ok(target(db.last_insert_rowid()))
+        })
+    }
+
+    /// The Maildir of held messages, wherever it lay when a message was last held.
+    pub fn held_target(&self) -> Result<Option<Target>, IndexError> {
+        let sql = select_target("kind = 'held' ORDER BY id DESC LIMIT 1");
+        self.read(|db| db.query_row(&sql, [], read_target).optional())
+    }
+
+    /// Gives the account another name, and its held Maildir another place, in one commit.
+    pub fn rename(&mut self, name: &str, held: Option<(i64, &Path)>) -> Result<(), IndexError> {
+        self.commit(|db| {
+            db.execute("UPDATE account SET name = ?1", [name])?;
+            if let Some((target, path)) = held {
+                let sql = "UPDATE target SET path = ?2 WHERE id = ?1 AND kind = 'held'";
+                db.execute(sql, (target, path.as_os_str().as_bytes()))?;
+            }
+            Ok(())
         })
     }
 
