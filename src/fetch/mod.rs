@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+mod exit;
 mod session;
 mod settle;
 mod targets;
@@ -14,12 +15,13 @@ use std::time::Duration;
 
 use crate::host::Host;
 use crate::index::{Identity, Index, Run};
-use crate::model::{Octets, RowId, limits};
+use crate::model::{RowId, limits};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint};
-use crate::report::{Event, Observer, Problem};
+use crate::report::{Event, Exit, Observer, Problem};
 
+pub use crate::report::Summary;
 pub use error::FetchError;
 use targets::Targets;
 
@@ -47,27 +49,6 @@ pub struct Job {
     pub dry_run: bool,
 }
 
-/// What a run did: true also when it failed.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Summary {
-    /// Messages on the server.
-    pub listed: u64,
-    /// Messages that were to be fetched.
-    pub planned: u64,
-    /// Messages durably delivered and recorded by this run, recovered ones included.
-    pub delivered: u64,
-    /// Their stored octets.
-    pub octets: Octets,
-    /// Messages whose deletion the server confirmed at QUIT.
-    pub deleted: u64,
-    /// Messages that were fetched and proved to be delivered before.
-    pub recognised: u64,
-    /// Messages put into the held Maildir.
-    pub held: u64,
-    /// Messages deleted or found delivered earlier and still listed.
-    pub known: u64,
-}
-
 /// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
@@ -77,6 +58,18 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// What ended the run early.
     pub error: Option<FetchError>,
+}
+
+impl Outcome {
+    /// What the run makes of the exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        exit_of(&self.problems, self.error.as_ref())
+    }
+}
+
+fn exit_of(problems: &[Problem], error: Option<&FetchError>) -> Exit {
+    Exit::most_telling(problems.iter().map(Problem::exit).chain(error.map(FetchError::exit)))
 }
 
 /// Runs one account once. Everything that was promised is recorded in the index when it returns, however it ends.
@@ -131,6 +124,7 @@ enum Next {
 impl Runner<'_, '_> {
     fn run(&mut self) -> Result<(), FetchError> {
         if self.job.dry_run {
+            self.clock = self.index.credited_clock(self.host.now())?;
             return self.session(None, Purpose::All).map(drop);
         }
         let (clock, run) = self.index.begin_run(self.host.now())?;
@@ -138,7 +132,7 @@ impl Runner<'_, '_> {
         let result = self.run_recorded();
         let record = Run {
             ended_at: Some(self.host.now()),
-            exit_code: None,
+            exit_code: Some(exit_of(&self.problems, result.as_ref().err()).code()),
             listed: self.summary.listed,
             delivered: self.summary.delivered,
             octets: self.summary.octets,
@@ -146,8 +140,9 @@ impl Runner<'_, '_> {
             error: result.as_ref().err().map(ToString::to_string),
             ..Run::default()
         };
-        self.index.end_run(run, &record)?;
-        result
+        // What ended the run is told first: a full disk fails this commit too.
+        let ended = self.index.end_run(run, &record);
+        result.and(ended.map_err(FetchError::from))
     }
 
     fn run_recorded(&mut self) -> Result<(), FetchError> {

@@ -218,8 +218,14 @@ impl<'r> Runner<'r, '_> {
                     self.emit(&Event::Deleted { messages: open.deleted.len() });
                 }
             }
-            Update::Rejected(text) => self.problem(Problem::QuitRejected { text }),
-            Update::Unknown(error) => return Err(error.into()),
+            Update::Rejected(text) => {
+                self.summary.unconfirmed += open.deleted.len() as u64;
+                self.problem(Problem::QuitRejected { text });
+            }
+            Update::Unknown(error) => {
+                self.summary.unconfirmed += open.deleted.len() as u64;
+                return Err(error.into());
+            }
         }
         Ok(self.index.end_session(&open.deleted, self.host.now())?)
     }

@@ -1,8 +1,12 @@
 //! Events in, text out.
 
 mod event;
+mod exit;
+mod summary;
 
 pub use event::{Event, Observer, Problem};
+pub use exit::Exit;
+pub use summary::Summary;
 
 /// An error with everything that caused it, on one line.
 #[must_use]

@@ -1,0 +1,97 @@
+//! The exit code of whatever ends a run: one exhaustive match.
+
+use std::io;
+
+use super::FetchError;
+use crate::deliver::{TargetError, is_disk_failure};
+use crate::host::ConnectError;
+use crate::index::IndexError;
+use crate::pop3::{AuthFailure, ResponseCode, SessionError, TlsError};
+use crate::report::Exit;
+
+impl FetchError {
+    /// What the error makes of the exit code.
+    ///
+    /// Silence and an ended time are [`Exit::TryLater`]: nothing shows that the server is at fault. A connection that
+    /// is closed within a reply, or garbage in it, is [`Exit::Protocol`].
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Index(error) => of_index(error),
+            Self::Target(error) => of_target(error),
+            Self::Session(error) => of_session(error),
+            Self::Login(error) => of_login(error),
+            Self::Conflict(_) => Exit::Data,
+            Self::NoSpace { .. } => Exit::Io,
+        }
+    }
+}
+
+fn of_index(error: &IndexError) -> Exit {
+    match error {
+        IndexError::Newer { .. } | IndexError::OldSqlite(_) => Exit::Config,
+        IndexError::Broken { .. } | IndexError::Foreign(_) => Exit::Data,
+        IndexError::Io { .. } => Exit::Io,
+    }
+}
+
+fn of_target(error: &TargetError) -> Exit {
+    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    match error {
+        TargetError::Io { source, .. } if is_disk_failure(source) => Exit::Io,
+        TargetError::Io { source, .. } => match source.kind() {
+            AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem => {
+                Exit::Target
+            }
+            _ => Exit::Io,
+        },
+        TargetError::Missing(_)
+        | TargetError::Changed(_)
+        | TargetError::OldIndex(_)
+        | TargetError::OldMaildir(_)
+        | TargetError::NotMaildir(_) => Exit::Target,
+    }
+}
+
+fn of_session(error: &SessionError) -> Exit {
+    match error {
+        SessionError::Connect(ConnectError::UnknownHost { .. }) => Exit::UnknownHost,
+        SessionError::Connect(ConnectError::Refused { .. }) => Exit::Unavailable,
+        SessionError::Tls(TlsError::CaFile { .. } | TlsError::NoCertificate { .. }) => Exit::Config,
+        SessionError::Tls(TlsError::Setup { .. } | TlsError::Certificate { .. } | TlsError::Handshake { .. })
+        | SessionError::NoStls
+        | SessionError::StlsRefused { .. }
+        | SessionError::StlsInjected
+        | SessionError::Closed { .. }
+        | SessionError::Protocol { .. }
+        | SessionError::LineTooLong { .. }
+        | SessionError::ListTooLong { .. }
+        | SessionError::BodyTooLong { .. }
+        | SessionError::DuplicateNumbers { .. }
+        | SessionError::NoUidl { .. } => Exit::Protocol,
+        SessionError::Silence { .. } | SessionError::Deadline { .. } => Exit::TryLater,
+        SessionError::Interrupted => Exit::Interrupted,
+        SessionError::Refused { code, .. } => of_refusal(*code),
+        SessionError::Command(_) | SessionError::Misuse(_) => Exit::Internal,
+    }
+}
+
+fn of_refusal(code: Option<ResponseCode>) -> Exit {
+    match code {
+        Some(ResponseCode::InUse | ResponseCode::LoginDelay | ResponseCode::SysTemp) => Exit::TryLater,
+        Some(ResponseCode::Auth) => Exit::Credentials,
+        Some(ResponseCode::SysPerm | ResponseCode::Utf8) | None => Exit::Unavailable,
+    }
+}
+
+fn of_login(error: &AuthFailure) -> Exit {
+    match error {
+        AuthFailure::Rejected { .. } | AuthFailure::NoMechanism { .. } | AuthFailure::Credentials(_) => {
+            Exit::Credentials
+        }
+        AuthFailure::Busy { .. } => Exit::TryLater,
+        AuthFailure::Unavailable { .. } => Exit::Unavailable,
+        AuthFailure::ClearText => Exit::Config,
+        AuthFailure::Session(error) => of_session(error),
+    }
+}
