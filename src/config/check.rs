@@ -47,7 +47,7 @@ impl Checker<'_> {
             password: self.optional(raw.password.as_ref(), |raw| self.password(raw))?.unwrap_or(PasswordSource::Prompt),
             deliver: self
                 .value(&raw.deliver, |text| Target::parse(text, self.folder, self.environment.home.as_deref()))?,
-            keep: self.optional(raw.keep.as_ref(), |text| super::keep::parse(text))?.unwrap_or_default(),
+            keep: self.optional(raw.keep.as_ref(), |text| super::keep::parse_keep(text))?.unwrap_or_default(),
             timeout: self.optional(raw.timeout.as_ref(), |text| time(text))?.unwrap_or(limits::SILENCE),
             deadline: self.optional(raw.deadline.as_ref(), |text| time(text))?.unwrap_or(limits::RUN),
         })

@@ -4,7 +4,7 @@ use super::error::ValueError;
 use crate::policy::Keep;
 
 /// Reads `forever`, `none` or `N days`; anything else is an error.
-pub(super) fn parse(text: &str) -> Result<Keep, ValueError> {
+pub fn parse_keep(text: &str) -> Result<Keep, ValueError> {
     match text {
         "forever" => return Ok(Keep::Forever),
         "none" => return Ok(Keep::None),
@@ -31,10 +31,10 @@ mod tests {
     fn what_is_shown_is_read_again() {
         let days = [1, 2, 14, u32::MAX].map(Keep::Days);
         for keep in [Keep::Forever, Keep::None].into_iter().chain(days) {
-            assert_eq!(parse(&keep.to_string()), Ok(keep));
+            assert_eq!(parse_keep(&keep.to_string()), Ok(keep));
         }
-        assert_eq!(parse("1 days"), Ok(Keep::Days(1)));
-        assert_eq!(parse("14  day"), Ok(Keep::Days(14)));
+        assert_eq!(parse_keep("1 days"), Ok(Keep::Days(1)));
+        assert_eq!(parse_keep("14  day"), Ok(Keep::Days(14)));
     }
 
     #[test]
@@ -42,9 +42,9 @@ mod tests {
         for text in
             ["", "Forever", "14", "14days", "-1 days", "+1 days", " days", "1.5 days", "2 weeks", "4294967296 days"]
         {
-            let error = parse(text).unwrap_err();
+            let error = parse_keep(text).unwrap_err();
             assert!(error.hint().unwrap().contains("14 days"), "{text}: {error}");
         }
-        assert!(parse("0 days").unwrap_err().hint().unwrap().contains("none"));
+        assert!(parse_keep("0 days").unwrap_err().hint().unwrap().contains("none"));
     }
 }

@@ -41,6 +41,7 @@ use secrecy::zeroize::Zeroizing;
 use error::shown_path;
 
 pub use error::{ConfigError, ConfigErrorKind, ValueError};
+pub use keep::parse_keep;
 pub use names::AccountName;
 pub use password::{COMMAND_TIME, OUTPUT_OCTETS, PasswordError, PasswordProblem, PasswordSource};
 pub use target::Target;
