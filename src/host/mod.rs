@@ -4,6 +4,7 @@
 //! program before any step, lose what was not synced, and run it again. [`RealHost`] is the machine itself.
 //! SQLite does its own file I/O; the index announces each commit with [`Host::committed`] instead.
 
+mod lock;
 mod real;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use crate::model::{Octets, Timestamp};
 
+pub use lock::{AccountLock, LockError};
 pub use real::RealHost;
 
 /// The world as the program sees it.
