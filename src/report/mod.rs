@@ -2,6 +2,8 @@
 
 mod event;
 mod exit;
+pub mod human;
+pub mod progress;
 mod summary;
 
 pub use event::{Event, Observer, Problem};

@@ -1,0 +1,412 @@
+//! Text for people: one line an account when all is well, and for each error what is safe now and what to do next.
+//!
+//! ```text
+//! work  7 delivered (1.2 MiB), 3 deleted, 405 already seen   0.8s
+//!
+//! error: work: connection closed during RETR 409
+//!   caused by: end of stream
+//!   state: 3 of 7 delivered and recorded; nothing deleted on the server
+//! hint: run `fetchonce work` again; delivered messages are not fetched twice
+//! ```
+//!
+//! The words carry everything; colour repeats it. Nothing that a terminal would obey gets through (I9).
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Event, Exit, Problem, Summary};
+use crate::model::escaped;
+use crate::plan::{Plan, Reason};
+
+/// Most refused messages that are named; the others are counted.
+const NAMED_REFUSALS: usize = 3;
+
+/// Whether colour repeats what the words say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Palette {
+    /// Words alone.
+    Plain,
+    /// ANSI colours.
+    Colour,
+}
+
+impl Palette {
+    fn label(self, word: &str, code: &str) -> String {
+        match self {
+            Self::Plain => format!("{word}:"),
+            Self::Colour => format!("\x1b[{code}m{word}:\x1b[0m"),
+        }
+    }
+}
+
+/// Something to tell: what happened, why, what is safe now, and what to do next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// Whether the exit code is 0 all the same.
+    pub is_warning: bool,
+    /// What happened.
+    pub what: String,
+    /// What caused it, the nearest first.
+    pub causes: Vec<String>,
+    /// What is safe now.
+    pub state: Option<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Told {
+    /// An error with its causes, each once: some errors repeat what caused them in their own text.
+    #[must_use]
+    pub fn error(error: &dyn Error, hint: impl Into<String>) -> Self {
+        let what = error.to_string();
+        let mut causes: Vec<String> = Vec::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !what.contains(&text) && !causes.iter().any(|known| known.contains(&text)) {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        Self { is_warning: false, what, causes, state: None, hint: Some(hint.into()) }
+    }
+
+    /// A warning.
+    #[must_use]
+    pub fn warning(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { is_warning: true, what: what.into(), causes: Vec::new(), state: None, hint: Some(hint.into()) }
+    }
+
+    /// The same with what is safe now.
+    #[must_use]
+    pub fn with_state(self, state: String) -> Self {
+        Self { state: Some(state), ..self }
+    }
+
+    /// The text, each line ended.
+    #[must_use]
+    pub fn text(&self, palette: Palette, account: Option<&str>) -> String {
+        let label = if self.is_warning { palette.label("warning", "1;33") } else { palette.label("error", "1;31") };
+        let about = account.map(|account| format!("{account}: ")).unwrap_or_default();
+        let mut text = format!("{label} {about}{}\n", printable(&self.what));
+        for cause in &self.causes {
+            let _ = writeln!(text, "  caused by: {}", printable(cause));
+        }
+        if let Some(state) = &self.state {
+            let _ = writeln!(text, "  state: {}", printable(state));
+        }
+        if let Some(hint) = &self.hint {
+            let _ = writeln!(text, "{} {}", palette.label("hint", "1;36"), printable(hint));
+        }
+        text
+    }
+}
+
+/// The last barrier before a terminal: paths and the words of the system were not escaped where they came from.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        match c {
+            '\\' => shown.push(c),
+            c => shown.push_str(&escaped(c.encode_utf8(&mut [0; 4]).as_bytes(), 1)),
+        }
+        shown
+    })
+}
+
+/// `work  7 delivered (1.2 MiB), 3 deleted, 405 already seen   0.8s`, the name padded to `width`.
+#[must_use]
+pub fn summary_line(name: &str, width: usize, summary: &Summary, elapsed: Duration) -> String {
+    format!("{name:width$}  {}   {}\n", done(summary), seconds(elapsed))
+}
+
+fn done(summary: &Summary) -> String {
+    let Summary { listed, planned, delivered, deleted, recognised, held, known, .. } = *summary;
+    let left = listed.saturating_sub(known).saturating_sub(planned);
+    if planned + delivered + deleted + recognised + held == 0 {
+        return match (listed, left) {
+            (0, _) => "up to date (nothing on the server)".into(),
+            (_, 0) => format!("up to date ({known} seen)"),
+            _ => format!("nothing to fetch now ({known} seen, {left} left aside)"),
+        };
+    }
+    let mut parts = vec![match delivered {
+        0 => "nothing delivered".to_owned(),
+        _ => format!("{delivered} delivered ({})", summary.octets),
+    }];
+    let counts = [
+        (held, "held"),
+        (deleted, "deleted"),
+        (recognised, "fetched and recognised"),
+        (known, "already seen"),
+        (left, "left for later"),
+    ];
+    parts.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    parts.join(", ")
+}
+
+fn seconds(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0..60 => format!("{:.1}s", elapsed.as_secs_f64()),
+        whole => format!("{}m {:02}s", whole / 60, whole % 60),
+    }
+}
+
+/// What is safe after a run that failed: what a mail tool owes its user.
+#[must_use]
+pub fn state(summary: &Summary) -> String {
+    let delivered = match (summary.delivered, summary.planned) {
+        (0, 0) => "nothing fetched".to_owned(),
+        (delivered, planned) if delivered <= planned => format!("{delivered} of {planned} delivered and recorded"),
+        (delivered, _) => format!("{delivered} delivered and recorded"),
+    };
+    let deleted = match (summary.deleted, summary.unconfirmed) {
+        (0, 0) => "nothing deleted on the server".to_owned(),
+        (deleted, 0) => format!("{deleted} deleted on the server"),
+        (0, unknown) => format!("whether the server deleted {unknown} delivered {} is not known", messages(unknown)),
+        (deleted, unknown) => {
+            format!("{deleted} deleted on the server, and whether {unknown} more delivered ones is not known")
+        }
+    };
+    format!("{delivered}; {deleted}")
+}
+
+/// The problems of a run, those of one kind together.
+#[must_use]
+pub fn problems(problems: &[Problem]) -> Vec<Told> {
+    let mut told = refusals(problems);
+    let mut deletions_refused = (0, "");
+    let mut held = (0, "");
+    for problem in problems {
+        match problem {
+            Problem::RetrRefused { .. } => {}
+            Problem::DeleRefused { text } => deletions_refused = (deletions_refused.0 + 1, text),
+            Problem::Held { messages, cause } => held = (held.0 + messages, cause),
+            other => told.push(single(other)),
+        }
+    }
+    if let (1.., text) = deletions_refused {
+        let count = counted(deletions_refused.0);
+        told.push(plain(Exit::Unavailable, format!("the server refused to delete {count}: {text}"), RETRIED));
+    }
+    if let (1.., cause) = held {
+        let what = format!("the Maildir refuses {}, kept safe in the held Maildir: {cause}", counted(held.0));
+        let hint = "mend the Maildir; the next run delivers what is held, and nothing held is deleted on the server";
+        told.push(plain(Exit::Target, what, hint));
+    }
+    told
+}
+
+const RETRIED: &str = "nothing to do: the next run asks again";
+
+fn refusals(problems: &[Problem]) -> Vec<Told> {
+    let refused = problems.iter().filter_map(|problem| match problem {
+        Problem::RetrRefused { uid, text } => Some((uid, text)),
+        _ => None,
+    });
+    let total = refused.clone().count();
+    let hint = "the next run asks again; `fetchonce seen skip ACCOUNT UID` gives a message up";
+    let mut told: Vec<Told> = refused
+        .take(NAMED_REFUSALS)
+        .map(|(uid, text)| plain(Exit::Unavailable, format!("the server refused to send message {uid}: {text}"), hint))
+        .collect();
+    if total > NAMED_REFUSALS {
+        let what = format!("the server refused to send {} more messages", total - NAMED_REFUSALS);
+        told.push(plain(Exit::Unavailable, what, hint));
+    }
+    told
+}
+
+/// A problem that is told by itself.
+fn single(problem: &Problem) -> Told {
+    let (what, hint) = match problem {
+        Problem::RetrRefused { text, .. } => (format!("the server refused to send a message: {text}"), RETRIED),
+        Problem::DeleRefused { text } => (format!("the server refused to delete a message: {text}"), RETRIED),
+        Problem::Held { messages, cause } => (format!("{} held: {cause}", counted(*messages)), RETRIED),
+        Problem::QuitRejected { text } => {
+            (format!("the server says at QUIT that it did not delete everything: {text}"), RETRIED)
+        }
+        Problem::Vanished { messages } => (
+            format!("{} vanished from the server before being delivered", counted(*messages)),
+            "another program, or the server itself, deleted mail that was not fetched yet: look there for it",
+        ),
+        Problem::FetchedAgain { messages } => (
+            format!("{} of an old interrupted delivery fetched again, perhaps a second copy", counted(*messages)),
+            "a cleaner may have removed the first copy, so nothing was risked; delete one where you see two",
+        ),
+        Problem::Untrusted { messages } => (
+            format!("what the disk holds of {} is not known: making it durable failed", counted(*messages)),
+            "look after the disk; such mail is neither fetched again nor deleted on the server",
+        ),
+        Problem::PartialListing => (
+            "the server's lists disagree with one another: nothing was deleted, or taken for gone, in this run".into(),
+            "nothing to do unless it stays so; some servers answer so while mail arrives",
+        ),
+        Problem::Contradicted => (
+            "unique-ids of this server no longer prove what they name, so contents were compared".into(),
+            "nothing to do: this follows a change of server or user, and new unique-ids for old mail",
+        ),
+    };
+    plain(problem.exit(), what, hint)
+}
+
+fn plain(exit: Exit, what: String, hint: &str) -> Told {
+    Told { is_warning: exit == Exit::Fine, what, causes: Vec::new(), state: None, hint: Some(hint.to_owned()) }
+}
+
+fn counted(count: usize) -> String {
+    format!("{count} {}", messages(count as u64))
+}
+
+fn messages(count: u64) -> &'static str {
+    if count == 1 { "message" } else { "messages" }
+}
+
+/// One line a message: what would be done with it, and why. `deletes_at_once` is `keep = "none"`.
+#[must_use]
+pub fn planned(account: &str, plan: &Plan, deletes_at_once: bool) -> String {
+    plan.verdicts.iter().fold(String::new(), |mut text, (listed, reason)| {
+        let (verb, why) = verdict(*reason);
+        let verb = if verb == FETCH && deletes_at_once { "fetch, delete" } else { verb };
+        let size = listed.size.map_or("?".to_owned(), |size| size.to_string());
+        let _ = writeln!(text, "{account}  {verb:13}  {size:>10}  {}  {why}", listed.uid);
+        text
+    })
+}
+
+const FETCH: &str = "fetch";
+
+fn verdict(reason: Reason) -> (&'static str, &'static str) {
+    match reason {
+        Reason::Unknown => (FETCH, "never seen before"),
+        Reason::NotYetDelivered => (FETCH, "listed before, not delivered yet"),
+        Reason::Unproven => (FETCH, "only its content can tell whether it was delivered before"),
+        Reason::AlreadyDelivered => ("leave", "delivered"),
+        Reason::Due => ("delete", "delivered, and kept long enough"),
+        Reason::DueButPartial => ("leave", "due, but the listing is incomplete"),
+        Reason::Held => ("leave", "held until the Maildir takes it"),
+        Reason::Untrusted => ("leave", "what the disk holds of it is not known"),
+        Reason::Skipped => ("leave", "given up by `seen skip`"),
+        Reason::BackingOff => ("leave", "it broke sessions before, and waits for its next try"),
+        Reason::Troubled => (FETCH, "it broke sessions before: last, in a session of its own"),
+        Reason::OverLimit => ("leave", "over the limit of this run"),
+    }
+}
+
+/// One step of a run, for those who want to watch.
+#[must_use]
+pub fn step(event: &Event<'_>) -> Option<String> {
+    Some(match event {
+        Event::Recovered { delivered } => format!("settled an interrupted run: {} delivered", counted(*delivered)),
+        Event::Listed { messages, complete: true } => format!("{} listed", counted(*messages)),
+        Event::Listed { messages, complete: false } => format!("{} listed, incompletely", counted(*messages)),
+        Event::Planned(plan) => {
+            let fetches = plan.fetches.len() + plan.troubled.len();
+            format!("{} to fetch, {} to delete", counted(fetches), plan.deletions.len())
+        }
+        Event::Delivered { uid, octets } => format!("delivered {uid} ({octets})"),
+        Event::Recognised { uid } => format!("recognised {uid}: delivered before"),
+        Event::Deleted { messages } => format!("{} deleted on the server", counted(*messages)),
+        Event::Received(_) | Event::Problem(_) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Listed, MessageNumber, Octets, Uid};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Chained {
+        text: &'static str,
+        #[source]
+        source: Option<Box<Chained>>,
+    }
+
+    fn chain(texts: &[&'static str]) -> Chained {
+        let mut rest = texts.iter().rev();
+        let mut error = Chained { text: rest.next().unwrap(), source: None };
+        for text in rest {
+            error = Chained { text, source: Some(Box::new(error)) };
+        }
+        error
+    }
+
+    #[test]
+    fn an_error_names_each_cause_once_and_what_is_safe() {
+        let error = chain(&["cannot write a", "cannot write", "disk full", "disk full"]);
+        let told = Told::error(&error, "free some space").with_state("nothing fetched; nothing deleted".into());
+        assert_eq!(
+            told.text(Palette::Plain, Some("work")),
+            "error: work: cannot write a\n  caused by: disk full\n  state: nothing fetched; nothing deleted\n\
+             hint: free some space\n"
+        );
+    }
+
+    /// I9.
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        let told = Told::warning("a\x1b[2Jb\u{202e}\nc\\x1b", "h\r");
+        assert_eq!(told.text(Palette::Plain, None), "warning: a\\u{1b}[2Jb\\u{202e}\\nc\\x1b\nhint: h\\r\n");
+    }
+
+    #[test]
+    fn a_summary_is_one_line() {
+        let line = |summary: Summary| summary_line("work", 6, &summary, Duration::from_millis(840));
+        let busy = Summary {
+            listed: 412,
+            planned: 7,
+            delivered: 7,
+            octets: Octets(1_258_291),
+            deleted: 3,
+            known: 405,
+            ..Summary::default()
+        };
+        assert_eq!(line(busy), "work    7 delivered (1.2 MiB), 3 deleted, 405 already seen   0.8s\n");
+        let idle = Summary { listed: 128, known: 128, ..Summary::default() };
+        assert_eq!(line(idle), "work    up to date (128 seen)   0.8s\n");
+        let limited = Summary { listed: 9, planned: 2, delivered: 2, known: 3, ..Summary::default() };
+        assert_eq!(line(limited), "work    2 delivered (0 B), 3 already seen, 4 left for later   0.8s\n");
+    }
+
+    #[test]
+    fn the_state_never_calls_an_unanswered_deletion_undone() {
+        let of = |delivered, planned, deleted, unconfirmed| {
+            state(&Summary { planned, delivered, deleted, unconfirmed, ..Summary::default() })
+        };
+        assert_eq!(of(3, 7, 0, 0), "3 of 7 delivered and recorded; nothing deleted on the server");
+        assert_eq!(of(0, 0, 0, 0), "nothing fetched; nothing deleted on the server");
+        assert_eq!(of(9, 7, 2, 0), "9 delivered and recorded; 2 deleted on the server");
+        assert!(of(7, 7, 0, 1).ends_with("whether the server deleted 1 delivered message is not known"));
+    }
+
+    #[test]
+    fn many_problems_of_a_kind_are_few_lines() {
+        let refused = |n: u8| Problem::RetrRefused { uid: Uid::new(&[b'a', n]).unwrap(), text: "no".into() };
+        let mut all: Vec<Problem> = (b'0'..=b'9').map(refused).collect();
+        all.extend([Problem::PartialListing, Problem::DeleRefused { text: "x".into() }]);
+        all.extend([Problem::DeleRefused { text: "y".into() }]);
+        let told = problems(&all);
+        let warnings: Vec<bool> = told.iter().map(|told| told.is_warning).collect();
+        assert_eq!(warnings, [false, false, false, false, true, false]);
+        assert_eq!(told[3].what, "the server refused to send 7 more messages");
+        assert_eq!(told[5].what, "the server refused to delete 2 messages: y");
+    }
+
+    #[test]
+    fn a_plan_is_one_line_a_message() {
+        let listed = |uid: &[u8], size| Listed { number: MessageNumber(1), uid: Uid::new(uid).unwrap(), size };
+        let verdicts = vec![
+            (listed(b"a", Some(Octets(2048))), Reason::Unknown),
+            (listed(b"b\x1b", None), Reason::AlreadyDelivered),
+        ];
+        let plan = Plan { verdicts, ..Plan::default() };
+        assert_eq!(
+            planned("work", &plan, true),
+            "work  fetch, delete     2.0 KiB  a  never seen before\n\
+             work  leave                   ?  b\\u{1b}  delivered\n"
+        );
+    }
+}
