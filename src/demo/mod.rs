@@ -18,6 +18,7 @@
 //! The server trusts its client no more than a real one may: lines, commands, waiting output and endless replies are
 //! bounded.
 
+pub mod demonstration;
 mod faults;
 mod listener;
 mod maildrop;
