@@ -1,3 +1,7 @@
 //! The `fetchonce` command: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fetchonce::cli::main()
+}

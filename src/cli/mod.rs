@@ -1,1 +1,103 @@
 //! The command line: parses, dispatches, and turns outcomes into exit codes and hints.
+//!
+//! | part | does |
+//! |---|---|
+//! | `args` | the words of the command line as types |
+//! | `accounts` | which accounts a command is about, and where their files lie |
+//! | `run` | fetches them side by side |
+//! | `status`, `manage` | the other commands |
+//! | `hints` | what a user can do about each error |
+//! | `screen`, `failure` | telling it |
+
+mod accounts;
+mod args;
+mod demo;
+mod failure;
+mod hints;
+mod manage;
+mod run;
+mod screen;
+mod status;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use accounts::Global;
+use args::{AccountCommand, Cli, Command, FetchArgs, SeenCommand};
+use failure::Failure;
+use screen::{Screen, Talk};
+
+use crate::host::RealHost;
+use crate::report::Exit;
+
+/// The machine, and whether the user asked to stop.
+struct World {
+    host: RealHost,
+    interrupted: Arc<AtomicBool>,
+}
+
+/// Runs the program on the arguments of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    keep_memory_private();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Help and the version come this way too.
+            let exit = if message.use_stderr() { Exit::Usage } else { Exit::Fine };
+            let _ = message.print();
+            return exit.code().into();
+        }
+    };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let world = World { host: RealHost::new(Arc::clone(&interrupted)), interrupted };
+    let exit = dispatch(&world, cli).unwrap_or_else(|failure| {
+        Screen::new(Talk::Normal).tell(None, &failure.told());
+        failure.exit
+    });
+    exit.code().into()
+}
+
+fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
+    let Cli { config, state_dir, fetch, command } = cli;
+    let global = Global { config, state_dir };
+    let Some(command) = command else { return run::fetch(world, &global, &fetch) };
+    if fetch != FetchArgs::default() {
+        let clash = "options of a command are written behind it, such as `fetchonce fetch --dry-run`";
+        let _ = Cli::command().error(ErrorKind::ArgumentConflict, clash).print();
+        return Ok(Exit::Usage);
+    }
+    match command {
+        Command::Fetch(args) => run::fetch(world, &global, &args),
+        Command::Status { accounts } => status::status(world, &global, &accounts),
+        Command::Account(AccountCommand::Rename { old, new }) => manage::rename(world, &global, &old, &new),
+        Command::Account(AccountCommand::AcceptTarget { account }) => manage::accept_target(world, &global, &account),
+        Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),
+        Command::Demo => demo::demo(world),
+    }
+}
+
+/// No core dump, and no other process of this user may read the memory: passwords lie there (I9).
+fn keep_memory_private() {
+    // Where the system does not know these, there is nothing better to do.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+/// SIGINT and SIGTERM ask to stop in order; a second one ends the process at once.
+fn watch_signals(interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal finds the flag not set yet.
+        flag::register_conditional_shutdown(signal, Exit::Interrupted.code().into(), Arc::clone(interrupted))
+            .and_then(|_| flag::register(signal, Arc::clone(interrupted)))
+            .map_err(|error| Failure::new(Exit::Internal, error, "run it again"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! Which accounts a command is about, and where their files lie.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::args::{FetchArgs, OneShotArgs};
+use super::failure::Failure;
+use crate::config::{
+    self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordSource, Target, Tls,
+};
+use crate::index::Identity;
+use crate::model::{escaped, limits};
+use crate::report::Exit;
+
+/// Where the password of a one-shot fetch is looked for before anybody is asked.
+const PASSWORD_VARIABLE: &str = "FETCHONCE_PASSWORD";
+/// The commands that a mistyped account may have been meant for.
+const COMMANDS: [&str; 5] = ["fetch", "status", "account", "seen", "demo"];
+
+/// The options that hold for every command.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Global {
+    pub(super) config: Option<PathBuf>,
+    pub(super) state_dir: Option<PathBuf>,
+}
+
+/// The accounts of one command.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) state_dir: PathBuf,
+    pub(super) accounts: Vec<Account>,
+    /// All accounts of the configuration, chosen or not.
+    pub(super) configured: Vec<AccountName>,
+    /// The command that fetches all of them again; `None` where the same long line has to be given again.
+    again: Option<String>,
+}
+
+/// Where the files of an account lie.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    pub(super) index: PathBuf,
+    pub(super) lock: PathBuf,
+    pub(super) held: PathBuf,
+}
+
+impl Files {
+    pub(super) fn of(state_dir: &Path, name: &AccountName) -> Self {
+        Self {
+            index: state_dir.join(format!("{name}.sqlite")),
+            lock: state_dir.join(format!("{name}.lock")),
+            held: state_dir.join("held").join(name.as_str()),
+        }
+    }
+}
+
+impl Chosen {
+    /// What to run to fetch an account again, as a hint says it.
+    pub(super) fn again(&self, name: &AccountName) -> String {
+        match &self.again {
+            Some(command) => format!("run `{command} {name}` again"),
+            None => "run the same command again".to_owned(),
+        }
+    }
+}
+
+pub(super) fn identity(account: &Account) -> Identity {
+    Identity {
+        name: account.name.to_string(),
+        server: account.server.clone(),
+        port: account.port,
+        user: account.user.clone(),
+    }
+}
+
+impl Global {
+    /// The accounts to fetch.
+    pub(super) fn choose(&self, args: &FetchArgs) -> Result<Chosen, Failure> {
+        match (&args.accounts[..], &args.one_shot.into) {
+            ([url], Some(into)) if url.contains("://") => self.one_shot(url, into, &args.one_shot),
+            (_, Some(_)) => Err(Failure::usage(
+                "--into needs exactly one URL",
+                "write `fetchonce fetch pop3s://USER@HOST --into maildir:FOLDER`",
+            )),
+            (names, None) if names.iter().any(|name| name.contains("://")) => Err(Failure::usage(
+                "a URL needs --into",
+                "say where the mail goes, for example `--into maildir:./Mail`",
+            )),
+            (names, None) => self.configured(names),
+        }
+    }
+
+    fn configured(&self, names: &[String]) -> Result<Chosen, Failure> {
+        let config = self.load()?;
+        let configured: Vec<AccountName> = config.accounts.iter().map(|account| account.name.clone()).collect();
+        if configured.is_empty() {
+            let hint = "add one: a table `[account.NAME]` with server, user and deliver";
+            return Err(Failure::words(Exit::Config, "the configuration has no account", hint));
+        }
+        if let Some(unknown) = names.iter().find(|name| !configured.iter().any(|known| known.as_str() == *name)) {
+            return Err(unknown_account(unknown, &configured));
+        }
+        let is_chosen = |account: &Account| names.is_empty() || names.iter().any(|name| account.name.as_str() == name);
+        let accounts = config.accounts.into_iter().filter(is_chosen).collect();
+        let mut again = "fetchonce".to_owned();
+        for (option, value) in [("--config", &self.config), ("--state-dir", &self.state_dir)] {
+            if let Some(path) = value {
+                let _ = write!(again, " {option} {}", path.display());
+            }
+        }
+        Ok(Chosen { state_dir: config.state_dir, accounts, configured, again: Some(again) })
+    }
+
+    /// The account with this name, and where its state lies.
+    pub(super) fn account(&self, name: &AccountName) -> Result<(Account, Chosen), Failure> {
+        let chosen = self.configured(&[name.to_string()])?;
+        match chosen.accounts.first().cloned() {
+            Some(account) => Ok((account, chosen)),
+            None => Err(unknown_account(name.as_str(), &chosen.configured)),
+        }
+    }
+
+    /// The configuration, with the state where the command line wants it.
+    fn load(&self) -> Result<Config, Failure> {
+        let Some(path) = self.config.clone().or_else(config::default_path) else {
+            let hint = "name it: `fetchonce --config FILE`";
+            return Err(Failure::words(Exit::Config, "there is no home folder with a configuration", hint));
+        };
+        let mut config = config::load(&path).map_err(invalid)?;
+        if let Some(folder) = &self.state_dir {
+            config.state_dir = absolute(folder);
+        }
+        Ok(config)
+    }
+
+    /// The state folder and the configured names; a configuration that does not exist at its usual place may be missing.
+    pub(super) fn state(&self) -> Result<(PathBuf, Vec<AccountName>), Failure> {
+        let path = self.config.clone().or_else(config::default_path);
+        match path.as_deref().map(config::load) {
+            Some(Ok(config)) => {
+                let state_dir = self.state_dir.as_deref().map_or(config.state_dir, absolute);
+                Ok((state_dir, config.accounts.into_iter().map(|account| account.name).collect()))
+            }
+            Some(Err(error)) if self.config.is_some() || error.kind() != ConfigErrorKind::NotFound => {
+                Err(invalid(error))
+            }
+            _ => Ok((self.state_dir_alone()?, Vec::new())),
+        }
+    }
+
+    fn state_dir_alone(&self) -> Result<PathBuf, Failure> {
+        let usual = || Environment::of_process().state_dir;
+        self.state_dir.as_deref().map(absolute).or_else(usual).ok_or_else(|| {
+            let hint = "name a folder for it: `--state-dir FOLDER`";
+            Failure::words(Exit::Config, "the folder for state is not known without a home folder", hint)
+        })
+    }
+
+    /// An account from a URL, named `USER@HOST`.
+    fn one_shot(&self, url: &str, into: &str, args: &OneShotArgs) -> Result<Chosen, Failure> {
+        let OneShot { user, server, port, tls } = config::parse_url(url).map_err(|error| {
+            let hint = error.hint().unwrap_or("write `pop3s://USER@HOST`").to_owned();
+            Failure::new(Exit::Usage, error, hint)
+        })?;
+        let environment = Environment::of_process();
+        let wrong = |option: &str, error: &config::ValueError| {
+            Failure::usage(format!("{option}: {error}"), error.hint().unwrap_or("see `fetchonce fetch --help`"))
+        };
+        let deliver = Target::parse(into, &environment.current_dir, environment.home.as_deref())
+            .map_err(|error| wrong("--into", &error))?;
+        let keep = args.keep.as_deref().map(config::parse_keep).transpose().map_err(|error| wrong("--keep", &error))?;
+        let is_set = std::env::var_os(PASSWORD_VARIABLE).is_some();
+        let password = match &args.password_command[..] {
+            [] if is_set => PasswordSource::Env(PASSWORD_VARIABLE.to_owned()),
+            [] => PasswordSource::Prompt,
+            command => PasswordSource::Command(command.to_owned()),
+        };
+        let account = Account {
+            name: one_shot_name(&user, &server)?,
+            server,
+            port,
+            tls: args.tls.map_or(tls, Tls::from),
+            allow_cleartext: args.allow_cleartext,
+            ca_file: args.ca_file.clone(),
+            user,
+            password,
+            deliver,
+            keep: keep.unwrap_or_default(),
+            timeout: limits::SILENCE,
+            deadline: limits::RUN,
+        };
+        Ok(Chosen { state_dir: self.state_dir_alone()?, accounts: vec![account], configured: Vec::new(), again: None })
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    Environment::of_process().current_dir.join(path).components().collect()
+}
+
+fn invalid(error: ConfigError) -> Failure {
+    let hint = error.hint().unwrap_or("the reference of the configuration describes every key").to_owned();
+    Failure::new(Exit::Config, error, hint)
+}
+
+/// A name that neither the configuration nor, with no configuration, the state folder knows.
+pub(super) fn unknown_account(name: &str, known: &[AccountName]) -> Failure {
+    let what = format!("there is no account `{}`", escaped(name.as_bytes(), limits::SHOWN_CHARS));
+    let names = known.iter().map(AccountName::as_str);
+    let near = |word: &str| (strsim::normalized_damerau_levenshtein(name, word), word.to_owned());
+    let nearest = names.clone().map(near).chain(COMMANDS.map(near)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = match nearest {
+        Some((score, word)) if score > 0.5 => format!("did you mean `{word}`?"),
+        _ if known.is_empty() => "no account has been fetched here yet".to_owned(),
+        _ => format!("known accounts: {}", names.collect::<Vec<_>>().join(", ")),
+    };
+    Failure::usage(what, hint)
+}
+
+/// The name of a one-shot account: `USER@HOST`, with what may not name a file as `+` and two hexadecimal digits.
+///
+/// A `+` that could be read so is written so itself: two users never share a name.
+fn one_shot_name(user: &str, server: &str) -> Result<AccountName, Failure> {
+    let whole = format!("{user}@{}", server.to_ascii_lowercase());
+    let bytes = whole.as_bytes();
+    let mut name = String::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        let is_digit = |offset: usize| bytes.get(at + offset).is_some_and(u8::is_ascii_hexdigit);
+        let is_plain = match byte {
+            b'+' => !(is_digit(1) && is_digit(2)),
+            b'.' | b'-' => at > 0,
+            byte => byte.is_ascii_alphanumeric() || b"_@".contains(byte),
+        };
+        if is_plain {
+            name.push(char::from(*byte));
+        } else {
+            let _ = write!(name, "+{byte:02x}");
+        }
+    }
+    name.parse().map_err(|_| {
+        Failure::usage(
+            "the user and the host are too long to name the account after them",
+            "write a configuration, where an account has a name of its own",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_shot_names_can_name_files_and_tell_users_apart() {
+        for (user, server, name) in [
+            ("alice", "pop.example.com", "alice@pop.example.com"),
+            ("alice@example.com", "POP.example.com", "alice@example.com@pop.example.com"),
+            ("alice+lists", "h", "alice+lists@h"),
+            ("alice+ab", "h", "alice+2bab@h"),
+            ("..", "h", "+2e.@h"),
+            ("-q", "h", "+2dq@h"),
+            ("a/b c", "::1", "a+2fb+20c@+3a+3a1"),
+        ] {
+            assert_eq!(one_shot_name(user, server).unwrap().as_str(), name);
+        }
+        assert!(one_shot_name(&"a".repeat(70), "h").is_err());
+    }
+}

@@ -1,0 +1,218 @@
+//! The command line as it is written.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{AccountName, Tls};
+
+const EXAMPLES: &str = "\
+Examples:
+  fetchonce                          fetch all accounts of the configuration
+  fetchonce work                     fetch one
+  fetchonce fetch --dry-run          show what would be done with each message, and why
+  fetchonce status                   last runs, and what waits
+  fetchonce demo                     see it work: no account, no network
+  fetchonce fetch pop3s://alice@pop.example.com --into maildir:./Mail
+                                     fetch without a configuration
+
+The configuration is $XDG_CONFIG_HOME/fetchonce/config.toml (~/.config/fetchonce/config.toml):
+  [account.work]
+  server   = \"pop.example.com\"
+  user     = \"alice@example.com\"
+  password = { command = [\"pass\", \"show\", \"mail/work\"] }
+  deliver  = \"maildir:~/Mail/work\"
+  keep     = \"14 days\"";
+
+const ONE_SHOT: &str = "Without a configuration";
+
+/// Fetches mail from POP3 maildrops, each message exactly once.
+///
+/// Never twice and never not at all, whatever happens to the connection, the server, this program or the power.
+#[derive(Debug, Parser)]
+#[command(name = "fetchonce", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub(super) struct Cli {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Where the index and the lock of each account lie, instead of what the configuration says
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) fetch: FetchArgs,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Fetch all or some accounts (also what `fetchonce` alone does)
+    #[command(after_help = EXAMPLES)]
+    Fetch(FetchArgs),
+    /// Show one line an account: the last run, and what waits
+    Status {
+        /// The accounts; all where none is named
+        #[arg(value_name = "ACCOUNT")]
+        accounts: Vec<AccountName>,
+    },
+    /// Rename an account, or accept its Maildir as it is now
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// What is known of single messages
+    #[command(subcommand)]
+    Seen(SeenCommand),
+    /// See it work: a POP3 server with sample mail, lost connections, and a count of what arrived
+    Demo,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AccountCommand {
+    /// Give an account another name; it keeps all that it knows, so nothing is fetched again
+    Rename {
+        /// The name so far
+        old: AccountName,
+        /// The new name
+        new: AccountName,
+    },
+    /// Accept the configured Maildir as it is now, after a restore or a wanted deletion
+    AcceptTarget {
+        /// The account
+        account: AccountName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SeenCommand {
+    /// Never fetch the undelivered message with this unique-id
+    Skip {
+        /// The account
+        account: AccountName,
+        /// The unique-id, as `--dry-run` shows it
+        uid: OsString,
+    },
+}
+
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+pub(super) struct FetchArgs {
+    /// Accounts of the configuration (all where none is named), or one `pop3s://USER@HOST[:PORT]` with --into
+    #[arg(value_name = "ACCOUNT")]
+    pub(super) accounts: Vec<String>,
+
+    /// Show what would be done with each message, and change nothing, here or on the server
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Accounts fetched side by side, 1 to 64 [default: all, at most 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) jobs: Option<u8>,
+
+    /// Most messages to fetch from each account
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+
+    /// Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time
+    #[arg(long)]
+    pub(super) as_new: bool,
+
+    /// Tell only what went wrong
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Tell each step
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+
+    #[command(flatten)]
+    pub(super) one_shot: OneShotArgs,
+}
+
+/// What a URL cannot say. There is no option for a password: other users see the command line.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct OneShotArgs {
+    /// Where the mail goes: `maildir:FOLDER`
+    #[arg(long, value_name = "TARGET", help_heading = ONE_SHOT)]
+    pub(super) into: Option<String>,
+
+    /// How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]
+    #[arg(long, value_name = "HOW LONG", requires = "into", help_heading = ONE_SHOT)]
+    pub(super) keep: Option<String>,
+
+    /// A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked
+    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, value_terminator = ";",
+          requires = "into", help_heading = ONE_SHOT)]
+    pub(super) password_command: Vec<String>,
+
+    /// Certificates to trust besides the system's (PEM)
+    #[arg(long, value_name = "FILE", requires = "into", help_heading = ONE_SHOT)]
+    pub(super) ca_file: Option<PathBuf>,
+
+    /// How the connection is protected, where the scheme of the URL does not say it
+    #[arg(long, value_enum, requires = "into", help_heading = ONE_SHOT)]
+    pub(super) tls: Option<TlsArg>,
+
+    /// Send the password without TLS, to any host: everyone on the way can read it
+    #[arg(long, requires = "into", help_heading = ONE_SHOT)]
+    pub(super) allow_cleartext: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TlsArg {
+    Implicit,
+    Starttls,
+    None,
+}
+
+impl From<TlsArg> for Tls {
+    fn from(tls: TlsArg) -> Self {
+        match tls {
+            TlsArg::Implicit => Self::Implicit,
+            TlsArg::Starttls => Self::StartTls,
+            TlsArg::None => Self::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Cli {
+        Cli::try_parse_from([&["fetchonce"], words].concat()).unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn fetch_is_what_happens_without_a_command() {
+        let cli = parse(&["--config", "f", "work", "home", "--limit", "3"]);
+        assert!(cli.command.is_none());
+        assert_eq!(cli.fetch.accounts, ["work", "home"]);
+        assert_eq!(cli.fetch.limit, Some(3));
+        let cli = parse(&["--config", "f", "status", "work"]);
+        assert!(matches!(cli.command, Some(Command::Status { .. })));
+        assert_eq!(parse(&["status", "--config", "f"]).config, Some("f".into()));
+    }
+
+    #[test]
+    fn a_password_command_keeps_its_options() {
+        let cli = parse(&["fetch", "pop3s://a@h", "--into", "maildir:M", "--password-command", "pass", "-x", "mail"]);
+        let Some(Command::Fetch(fetch)) = cli.command else { panic!("{cli:?}") };
+        assert_eq!(fetch.one_shot.password_command, ["pass", "-x", "mail"]);
+    }
+
+    #[test]
+    fn limits_of_jobs_are_kept() {
+        for jobs in ["0", "65", "x"] {
+            assert!(Cli::try_parse_from(["fetchonce", "--jobs", jobs]).is_err());
+        }
+    }
+}

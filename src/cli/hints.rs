@@ -1,0 +1,177 @@
+//! What a user can do about each error.
+
+use std::path::{Path, PathBuf};
+
+use super::accounts::Files;
+use super::failure::Failure;
+use crate::config::{AccountName, PasswordError};
+use crate::deliver::{TargetError, is_disk_failure};
+use crate::fetch::FetchError;
+use crate::host::{ConnectError, LockError};
+use crate::index::IndexError;
+use crate::pop3::{AuthFailure, SessionError, TlsError};
+use crate::report::Exit;
+
+/// What hints name.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) name: AccountName,
+    pub(super) files: Files,
+    /// The configured Maildir, where the command knows it.
+    pub(super) maildir: Option<PathBuf>,
+    /// What to run to fetch the account again.
+    pub(super) again: String,
+}
+
+impl Place {
+    pub(super) fn failure(&self, error: impl Into<FetchError>) -> Failure {
+        let error = error.into();
+        let hint = self.hint(&error);
+        Failure::new(error.exit(), error, hint)
+    }
+
+    pub(super) fn locked(error: LockError) -> Failure {
+        let (exit, hint) = match &error {
+            LockError::Held(_) => (Exit::TryLater, "wait for it to end; nothing is wrong".to_owned()),
+            LockError::Io { path, .. } => (Exit::Io, format!("look after {}", path.display())),
+        };
+        Failure::new(exit, error, hint)
+    }
+
+    pub(super) fn no_password(error: PasswordError) -> Failure {
+        let hint = error.hint().unwrap_or("look after the source that the account's `password` names").to_owned();
+        Failure::new(Exit::Credentials, error, hint)
+    }
+
+    fn hint(&self, error: &FetchError) -> String {
+        match error {
+            FetchError::Index(error) => of_index(error),
+            FetchError::Target(error) => self.of_target(error),
+            FetchError::Session(error) => self.of_session(error),
+            FetchError::Login(error) => self.of_login(error),
+            FetchError::Conflict(_) => format!(
+                "compare the files of that name in tmp/ and in new/ or cur/, move one away, then {}",
+                self.again
+            ),
+            FetchError::NoSpace { .. } => {
+                format!("free some space, then {}; what did not fit is still on the server", self.again)
+            }
+        }
+    }
+
+    fn of_target(&self, error: &TargetError) -> String {
+        let name = &self.name;
+        let accept = format!("if it is to stay as it is now, run `fetchonce account accept-target {name}`");
+        match error {
+            TargetError::Io { source, .. } if is_disk_failure(source) => {
+                format!("look after the disk, then {}; what is not delivered is still on the server", self.again)
+            }
+            TargetError::Io { path, .. } => format!("look after the rights of {}, then {}", path.display(), self.again),
+            TargetError::Missing(path) | TargetError::Changed(path) if !self.is_configured(path) => {
+                format!(
+                    "mount it or bring it back from a backup, then {}: deliveries there are not settled",
+                    self.again
+                )
+            }
+            TargetError::Missing(_) => format!("mount it or bring it back; {accept}"),
+            TargetError::Changed(_) => format!("put the Maildir of this account there; {accept}"),
+            TargetError::OldIndex(_) => format!(
+                "bring back the newest copy of {}; {accept}: mail delivered since that copy may then come a second time",
+                self.files.index.display()
+            ),
+            TargetError::OldMaildir(_) => {
+                format!("bring back a newer copy; {accept}: mail that this copy lacks is not fetched again")
+            }
+            TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
+        }
+    }
+
+    fn is_configured(&self, path: &Path) -> bool {
+        self.maildir.as_deref().is_some_and(|maildir| maildir == path)
+    }
+
+    fn of_session(&self, error: &SessionError) -> String {
+        let again = &self.again;
+        match error {
+            SessionError::Connect(ConnectError::UnknownHost { .. }) => {
+                "look at the name of the server, and at this machine's network".to_owned()
+            }
+            SessionError::Connect(ConnectError::Refused { .. }) => format!(
+                "look at port and tls (995 is for implicit TLS, 110 for starttls); if they are right, {again} later"
+            ),
+            SessionError::Tls(error) => of_tls(error),
+            SessionError::NoStls | SessionError::StlsRefused { .. } => {
+                "use implicit TLS (`pop3s://`, port 995); no password was sent".to_owned()
+            }
+            SessionError::StlsInjected => {
+                "somebody may be on the line: use implicit TLS (port 995), and another network".to_owned()
+            }
+            SessionError::Closed { .. } | SessionError::Silence { .. } | SessionError::Interrupted => {
+                format!("{again}; delivered messages are not fetched twice")
+            }
+            SessionError::Deadline { .. } => format!("{again}: it goes on where it ended; `deadline` allows more time"),
+            SessionError::NoUidl { .. } => "servers without UIDL are not supported yet".to_owned(),
+            SessionError::DuplicateNumbers { .. }
+            | SessionError::Protocol { .. }
+            | SessionError::LineTooLong { .. }
+            | SessionError::ListTooLong { .. }
+            | SessionError::BodyTooLong { .. } => {
+                format!("{again}; if it stays so, this server is broken, or no POP3 server")
+            }
+            SessionError::Refused { .. } => format!("{again} later; if it stays so, ask the provider"),
+            SessionError::Command(_) | SessionError::Misuse(_) => {
+                format!("{again}; this is a mistake in fetchonce, please report it")
+            }
+        }
+    }
+
+    fn of_login(&self, error: &AuthFailure) -> String {
+        match error {
+            AuthFailure::Rejected { .. } => {
+                "look at user and password; some providers want POP3 switched on, or a password made for programs"
+                    .to_owned()
+            }
+            AuthFailure::Busy { .. } => {
+                format!("another program reads this mailbox, or asked just now: {} later", self.again)
+            }
+            AuthFailure::Unavailable { .. } => "ask the provider: the server's trouble needs a person".to_owned(),
+            AuthFailure::ClearText => {
+                "use TLS; only where nobody can listen, allow it: `allow_cleartext = true`, `--allow-cleartext`"
+                    .to_owned()
+            }
+            AuthFailure::NoMechanism { .. } => "the provider wants another way to log in, not supported yet".to_owned(),
+            AuthFailure::Credentials(_) => "a user name or password with such characters cannot be sent".to_owned(),
+            AuthFailure::Session(error) => self.of_session(error),
+        }
+    }
+}
+
+fn of_index(error: &IndexError) -> String {
+    match error {
+        IndexError::Newer { .. } => "use that newer fetchonce: this one changes nothing there".to_owned(),
+        IndexError::OldSqlite(_) => "build with the bundled SQLite, or a newer one".to_owned(),
+        IndexError::Broken { path, .. } | IndexError::Foreign(path) => format!(
+            "bring {} back from a backup; without it all mail still on the server is fetched again, so nothing is \
+             done as long as this file lies there",
+            path.display()
+        ),
+        IndexError::Io { path, .. } => format!("look after the disk and the rights of {}", path.display()),
+    }
+}
+
+fn of_tls(error: &TlsError) -> String {
+    match error {
+        TlsError::CaFile { .. } | TlsError::NoCertificate { .. } => {
+            "`ca_file` must name certificates in PEM form".to_owned()
+        }
+        TlsError::Setup { .. } => "look after this machine's OpenSSL and its certificates".to_owned(),
+        TlsError::Certificate { .. } => {
+            "look at the server's name; a certificate of your own is trusted by `ca_file` or `--ca-file`; no password was \
+             sent"
+            .to_owned()
+        }
+        TlsError::Handshake { .. } => {
+            "look at port and tls: 995 is for implicit TLS, 110 for starttls; no password was sent".to_owned()
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The commands that change what is known of an account. Each holds the account's lock.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::World;
+use super::accounts::{Files, Global, unknown_account};
+use super::failure::Failure;
+use super::hints::Place;
+use super::run::{has_content, known_indexes};
+use super::screen::{Screen, Talk};
+use crate::config::{AccountName, Target};
+use crate::deliver::TargetError;
+use crate::deliver::maildir::Maildir;
+use crate::host::{AccountLock, Host};
+use crate::index::{Identity, Index};
+use crate::model::{Uid, escaped, limits};
+use crate::report::Exit;
+use crate::report::human::printable;
+
+/// An account that was fetched before, locked.
+struct Opened<'h> {
+    place: Place,
+    index: Index<'h>,
+    _lock: AccountLock,
+}
+
+fn open<'h>(world: &'h World, state_dir: &Path, name: &AccountName) -> Result<Opened<'h>, Failure> {
+    let files = Files::of(state_dir, name);
+    if !has_content(&world.host, &files.index) {
+        let known: Vec<AccountName> =
+            known_indexes(&world.host, state_dir).iter().filter_map(|name| name.parse().ok()).collect();
+        return Err(unknown_account(name.as_str(), &known));
+    }
+    let lock = AccountLock::acquire(&files.lock).map_err(Place::locked)?;
+    let place = Place { name: name.clone(), files, maildir: None, again: format!("run `fetchonce {name}` again") };
+    let nobody = Identity { name: name.to_string(), server: String::new(), port: 0, user: String::new() };
+    let index = Index::open(&world.host, &place.files.index, &nobody).map_err(|error| place.failure(error))?;
+    Ok(Opened { place, index, _lock: lock })
+}
+
+/// `account rename OLD NEW`. Each step can be cut off and the command given again.
+pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &AccountName) -> Result<Exit, Failure> {
+    let (state_dir, configured) = global.state()?;
+    let files = Files::of(&state_dir, new);
+    let exists = |path: &Path| world.host.stat(path).is_ok_and(|stat| stat.is_some());
+    if exists(&files.index) {
+        let hint = "choose another name; two accounts are never made one";
+        return Err(Failure::usage(format!("there is an account `{new}` already"), hint));
+    }
+    let Opened { place, mut index, _lock } = open(world, &state_dir, old)?;
+    let _new_lock = AccountLock::acquire(&files.lock).map_err(Place::locked)?;
+    let failed = |doing: &'static str, path: &Path| {
+        let path = path.to_owned();
+        let place = &place;
+        move |source: io::Error| place.failure(TargetError::Io { doing, path, source })
+    };
+    let held = index.held_target().map_err(|error| place.failure(error))?;
+    let held = held.filter(|held| held.path == place.files.held);
+    if held.is_some() && exists(&place.files.held) {
+        world.host.rename_new(&place.files.held, &files.held).map_err(failed("rename", &place.files.held))?;
+        let folder = state_dir.join("held");
+        world.host.sync_dir(&folder).map_err(failed("sync", &folder))?;
+    }
+    let moved = held.as_ref().map(|held| (held.id, files.held.as_path()));
+    index.rename(new.as_str(), moved).map_err(|error| place.failure(error))?;
+    drop(index);
+    // The last one to close an index takes its write-ahead log in; with a reader left it would stay behind.
+    if exists(&state_dir.join(format!("{old}.sqlite-wal"))) {
+        let hint = "wait for it to end, then give the command again";
+        return Err(Failure::words(Exit::TryLater, "another process reads the index of this account", hint));
+    }
+    world.host.rename_new(&place.files.index, &files.index).map_err(failed("rename", &place.files.index))?;
+    world.host.sync_dir(&state_dir).map_err(failed("sync", &state_dir))?;
+    let mut told = format!("{old} is now {new}; nothing is fetched again\n");
+    if configured.contains(old) {
+        let _ = writeln!(told, "now rename `[account.{old}]` to `[account.{new}]` in the configuration");
+    }
+    Screen::new(Talk::Normal).say(&told);
+    Ok(Exit::Fine)
+}
+
+/// `account accept-target ACCOUNT`.
+pub(super) fn accept_target(world: &World, global: &Global, name: &AccountName) -> Result<Exit, Failure> {
+    let (account, chosen) = global.account(name)?;
+    let Target::Maildir(path) = &account.deliver;
+    let screen = Screen::new(Talk::Normal);
+    let Opened { mut place, mut index, _lock } = open(world, &chosen.state_dir, name)?;
+    place.maildir = Some(path.clone());
+    place.again = chosen.again(name);
+    let shown = printable(&path.display().to_string());
+    let known = index.target_at(path).map_err(|error| place.failure(error))?;
+    let Some(target) = known else {
+        screen.say(&format!("{name} never delivered to {shown}: there is nothing to accept\n"));
+        return Ok(Exit::Fine);
+    };
+    let intents = index.intents().map_err(|error| place.failure(error))?;
+    let unsettled = intents.iter().filter(|intent| intent.target == target.id).count();
+    if unsettled > 0 {
+        return Err(Failure::words(
+            Exit::Target,
+            format!("{unsettled} interrupted deliveries there are not settled: only the old Maildir tells their fate"),
+            format!("mount it or bring it back, and {}", place.again),
+        ));
+    }
+    let accept = || {
+        let (maildir, marker) = Maildir::create(&world.host, path, index.id())?;
+        Ok((maildir.generation()?, marker))
+    };
+    let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
+    index.accept_target(target.id, &marker, generation).map_err(|error| place.failure(error))?;
+    let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
+    let mut told = format!("{name} delivers to {shown} as it is now\n");
+    let _ = writeln!(told, "the {delivered} messages delivered so far are not fetched again");
+    if generation > target.generation {
+        told.push_str("this index is an old copy: mail delivered since it was made may come a second time\n");
+    }
+    screen.say(&told);
+    Ok(Exit::Fine)
+}
+
+/// `seen skip ACCOUNT UID`.
+pub(super) fn skip(world: &World, global: &Global, name: &AccountName, uid: &OsStr) -> Result<Exit, Failure> {
+    let (state_dir, _) = global.state()?;
+    let Opened { place, mut index, _lock } = open(world, &state_dir, name)?;
+    let shown = escaped(uid.as_bytes(), limits::SHOWN_CHARS);
+    let skipped = match Uid::new(uid.as_bytes()) {
+        Some(uid) => index.skip(&uid).map_err(|error| place.failure(error))?,
+        None => 0,
+    };
+    if skipped == 0 {
+        let hint = "only what was listed and not delivered can be skipped: `fetchonce fetch --dry-run` shows it";
+        return Err(Failure::usage(format!("no undelivered message of {name} has the unique-id {shown}"), hint));
+    }
+    Screen::new(Talk::Normal).say(&format!("{name} never fetches {shown} now\n"));
+    Ok(Exit::Fine)
+}

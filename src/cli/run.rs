@@ -1,0 +1,309 @@
+//! Fetching the chosen accounts side by side: one account's failure, or panic, never ends another.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use secrecy::SecretString;
+
+use super::accounts::{Chosen, Files, Global, identity};
+use super::args::FetchArgs;
+use super::failure::Failure;
+use super::hints::Place;
+use super::screen::{Screen, Talk};
+use super::{World, watch_signals};
+use crate::config::{Account, PasswordSource, Target, Tls};
+use crate::deliver::TargetError;
+use crate::deliver::maildir::create_dirs;
+use crate::fetch::{self, Job, Outcome};
+use crate::host::{AccountLock, Host};
+use crate::index::{Identity, Index};
+use crate::plan::Rules;
+use crate::policy::Keep;
+use crate::pop3::{Credentials, Endpoint, TlsMode};
+use crate::report::human::{self, Told};
+use crate::report::progress::Bar;
+use crate::report::{Event, Exit, Observer, Problem};
+
+/// Accounts fetched side by side where the command line does not say it.
+const JOBS: usize = 4;
+
+/// An account with all that its run needs.
+struct Work {
+    account: Account,
+    place: Place,
+    /// Why it is not fetched at all.
+    refused: Option<Failure>,
+    /// Asked for before anything runs; other sources are asked when the account's turn comes.
+    prompted: Option<Result<SecretString, Failure>>,
+}
+
+struct Fetching<'a> {
+    world: &'a World,
+    screen: &'a Screen,
+    args: &'a FetchArgs,
+    /// The longest name.
+    width: usize,
+}
+
+/// Fetches the chosen accounts.
+pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
+    let chosen = global.choose(args)?;
+    let screen = Screen::new(match args {
+        FetchArgs { quiet: true, .. } => Talk::Quiet,
+        FetchArgs { verbose: true, .. } => Talk::Verbose,
+        _ => Talk::Normal,
+    });
+    let width = chosen.accounts.iter().map(|account| account.name.as_str().len()).max().unwrap_or(0);
+    let works: Vec<Work> = chosen.accounts.iter().map(|account| prepare(world, account, &chosen, args)).collect();
+    if !args.dry_run
+        && let Some(work) = works.first()
+    {
+        create_dirs(&world.host, &chosen.state_dir).map_err(|error| work.place.failure(error))?;
+    }
+    // From here on a signal lets each account end in order; a prompt before could not be left by one.
+    watch_signals(&world.interrupted)?;
+    let jobs = args.jobs.map_or(JOBS, usize::from).min(works.len());
+    let fetching = Fetching { world, screen: &screen, args, width };
+    Ok(fetching.all(works, jobs))
+}
+
+fn prepare(world: &World, account: &Account, chosen: &Chosen, args: &FetchArgs) -> Work {
+    let Target::Maildir(maildir) = &account.deliver;
+    let place = Place {
+        name: account.name.clone(),
+        files: Files::of(&chosen.state_dir, &account.name),
+        maildir: Some(maildir.clone()),
+        again: chosen.again(&account.name),
+    };
+    let refused = if args.as_new { None } else { known_by_another_name(world, account, &place.files, chosen) };
+    let is_asked = matches!(account.password, PasswordSource::Prompt) && refused.is_none();
+    let prompted = is_asked.then(|| account.password.obtain(account.name.as_str()).map_err(Place::no_password));
+    Work { account: account.clone(), place, refused, prompted }
+}
+
+/// A renamed account would fetch everything a second time: its old index lies beside the new one.
+fn known_by_another_name(world: &World, account: &Account, files: &Files, chosen: &Chosen) -> Option<Failure> {
+    if has_content(&world.host, &files.index) {
+        return None;
+    }
+    let new = &account.name;
+    let old = known_indexes(&world.host, &chosen.state_dir).into_iter().find(|old| {
+        let is_other = old != new.as_str() && !chosen.configured.iter().any(|name| name.as_str() == old);
+        is_other && is_of_maildrop(world, &chosen.state_dir, old, account)
+    })?;
+    Some(Failure::words(
+        Exit::Config,
+        format!("this account is new, but `{old}` has fetched the same mailbox: all its mail would come a second time"),
+        format!(
+            "if it was renamed, run `fetchonce account rename {old} {new}`; for a second copy, give `--as-new` once"
+        ),
+    ))
+}
+
+fn is_of_maildrop(world: &World, state_dir: &Path, name: &str, account: &Account) -> bool {
+    let Ok(name) = name.parse() else { return false };
+    let path = Files::of(state_dir, &name).index;
+    let known = Index::open(&world.host, &path, &identity(account)).and_then(|index| index.identity());
+    known.is_ok_and(|known| known.server.eq_ignore_ascii_case(&account.server) && known.user == account.user)
+}
+
+/// The names of the accounts that have an index with something in it, sorted.
+pub(super) fn known_indexes(host: &dyn Host, state_dir: &Path) -> Vec<String> {
+    let names = host.list_dir(state_dir).unwrap_or_default();
+    let mut known: Vec<String> = names
+        .iter()
+        .filter_map(|name| name.to_str()?.strip_suffix(".sqlite").map(str::to_owned))
+        .filter(|name| has_content(host, &state_dir.join(format!("{name}.sqlite"))))
+        .collect();
+    known.sort();
+    known
+}
+
+/// Whether there is an index file; one of no octets was only just made.
+pub(super) fn has_content(host: &dyn Host, path: &Path) -> bool {
+    host.stat(path).is_ok_and(|stat| stat.is_some_and(|stat| !stat.is_dir && stat.octets.0 > 0))
+}
+
+impl Fetching<'_> {
+    fn all(&self, works: Vec<Work>, jobs: usize) -> Exit {
+        let queue: Mutex<VecDeque<Work>> = Mutex::new(works.into());
+        let exits = Mutex::new(Vec::new());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| {
+                    while let Some(work) = next() {
+                        let exit = if self.world.host.interrupted() { Exit::Interrupted } else { self.one(work) };
+                        exits.lock().unwrap_or_else(PoisonError::into_inner).push(exit);
+                    }
+                });
+            }
+        });
+        Exit::most_telling(exits.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs one account and tells what came of it.
+    fn one(&self, work: Work) -> Exit {
+        let place = work.place.clone();
+        let name = place.name.as_str();
+        let failed = |failure: &Failure| {
+            self.screen.tell(Some(name), &failure.told());
+            failure.exit
+        };
+        match catch_unwind(AssertUnwindSafe(|| self.attempt(work))) {
+            Ok(Ok(exit)) => exit,
+            Ok(Err(failure)) => failed(&failure),
+            Err(_) => failed(&Failure::words(
+                Exit::Internal,
+                "this account's run ended in a mistake of fetchonce",
+                format!("please report it; then {}: what was promised is recorded", place.again),
+            )),
+        }
+    }
+
+    fn attempt(&self, work: Work) -> Result<Exit, Failure> {
+        let started = Instant::now();
+        let host = &self.world.host;
+        let Work { account, place, refused, prompted } = work;
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
+        let _lock = if self.args.dry_run {
+            AccountLock::acquire_existing(&place.files.lock).map_err(Place::locked)?
+        } else {
+            Some(AccountLock::acquire(&place.files.lock).map_err(Place::locked)?)
+        };
+        let identity = identity(&account);
+        let mut index = self.open_index(&place, &identity)?;
+        let password = match prompted {
+            Some(prompted) => prompted?,
+            None => account.password.obtain(account.name.as_str()).map_err(Place::no_password)?,
+        };
+        let watch = Watch {
+            screen: self.screen,
+            bar: self.screen.progress.account(format!("{:1$}", account.name.as_str(), self.width)),
+            planned: self.args.dry_run.then(Mutex::default),
+            deletes_at_once: account.keep == Keep::None,
+        };
+        let job = job(account, identity, password, &place, self.args);
+        let outcome = fetch::run(host, &job, &mut index, Rules::default(), &watch);
+        let planned = watch.into_planned();
+        self.report(&place, outcome, &index, &planned, started)
+    }
+
+    /// A dry run makes no index.
+    fn open_index<'h>(&'h self, place: &Place, identity: &Identity) -> Result<Index<'h>, Failure> {
+        let host = &self.world.host;
+        let path = &place.files.index;
+        if self.args.dry_run && !has_content(host, path) {
+            return Index::open_image(host, None, identity).map_err(|error| place.failure(error));
+        }
+        let index = Index::open(host, path, identity).map_err(|error| place.failure(error))?;
+        if !self.args.dry_run {
+            // A new index must not vanish with a power cut after its first delivery.
+            let folder = path.parent().unwrap_or(path);
+            let unsynced = |source| TargetError::Io { doing: "sync", path: folder.to_owned(), source };
+            host.sync_dir(folder).map_err(|error| place.failure(unsynced(error)))?;
+        }
+        Ok(index)
+    }
+
+    fn report(
+        &self,
+        place: &Place,
+        outcome: Outcome,
+        index: &Index<'_>,
+        planned: &str,
+        started: Instant,
+    ) -> Result<Exit, Failure> {
+        let name = Some(place.name.as_str());
+        let exit = outcome.exit();
+        let Outcome { summary, problems, error } = outcome;
+        for told in human::problems(&problems) {
+            self.screen.tell(name, &told);
+        }
+        if let Some(told) = untrusted(index, &problems) {
+            self.screen.tell(name, &told);
+        }
+        if let Some(error) = error {
+            let told = place.failure(error).told();
+            let told = if self.args.dry_run { told } else { told.with_state(human::state(&summary)) };
+            self.screen.tell(name, &told);
+        } else if self.args.dry_run {
+            self.screen.print(planned)?;
+        } else if self.screen.shows_summaries() {
+            self.screen.say(&human::summary_line(place.name.as_str(), self.width, &summary, started.elapsed()));
+        }
+        Ok(exit)
+    }
+}
+
+/// Mail that a failed sync left in doubt is told of until somebody looks after it.
+fn untrusted(index: &Index<'_>, problems: &[Problem]) -> Option<Told> {
+    let is_told = problems.iter().any(|problem| matches!(problem, Problem::Untrusted { .. }));
+    let count = index.totals().map_or(0, |totals| totals.untrusted);
+    let what = format!("what the disk holds of {count} messages of an earlier run is not known");
+    let hint = "look after the disk; such mail is neither fetched again nor deleted on the server";
+    (count > 0 && !is_told).then(|| Told::warning(what, hint))
+}
+
+fn job(account: Account, identity: Identity, password: SecretString, place: &Place, args: &FetchArgs) -> Job {
+    let Target::Maildir(maildir) = account.deliver;
+    Job {
+        identity,
+        endpoint: Endpoint {
+            host: account.server,
+            port: account.port,
+            tls: match account.tls {
+                Tls::Implicit => TlsMode::Implicit,
+                Tls::StartTls => TlsMode::StartTls,
+                Tls::None => TlsMode::None,
+            },
+            ca_file: account.ca_file,
+            allow_cleartext: account.allow_cleartext,
+        },
+        credentials: Credentials { user: account.user, password },
+        keep: account.keep,
+        maildir,
+        held: place.files.held.clone(),
+        silence: account.timeout,
+        deadline: account.deadline,
+        limit: args.limit,
+        dry_run: args.dry_run,
+    }
+}
+
+/// Follows one account's run.
+struct Watch<'a> {
+    screen: &'a Screen,
+    bar: Bar,
+    /// What a dry run would do.
+    planned: Option<Mutex<String>>,
+    deletes_at_once: bool,
+}
+
+impl Watch<'_> {
+    fn into_planned(self) -> String {
+        let planned = self.planned.unwrap_or_default();
+        planned.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn observe(&self, account: &str, event: &Event<'_>) {
+        if let (Some(planned), Event::Planned(plan)) = (&self.planned, event) {
+            let text = human::planned(account, plan, self.deletes_at_once);
+            planned.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+            return;
+        }
+        self.bar.observe(event);
+        if self.screen.shows_steps()
+            && let Some(step) = human::step(event)
+        {
+            self.screen.say(&format!("{account}  {step}\n"));
+        }
+    }
+}
