@@ -1,0 +1,505 @@
+//! The program as its user meets it: exit codes, words, and what lies on the disk afterwards.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use assert_cmd::Command;
+use fetchonce::demo::{BadMessage, Credentials, Event, Faults, Listener, Login, Maildrop, MessageFault, Quit, samples};
+use tempfile::TempDir;
+
+const PASSWORD: &str = "canary-7f3a-password";
+
+/// A home folder, and a server with the sample mail.
+struct Home {
+    folder: TempDir,
+    maildrop: Arc<Mutex<Maildrop>>,
+    listener: Listener,
+}
+
+/// What a run of the program gave.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self::with_faults(|_| Faults::default())
+    }
+
+    /// A server that misbehaves by connection, and the configuration of account `work`.
+    fn with_faults(plan: impl FnMut(u32) -> Faults + Send + 'static) -> Self {
+        let mut maildrop = Maildrop::new();
+        for sample in samples() {
+            maildrop.add(&sample);
+        }
+        let maildrop = Arc::new(Mutex::new(maildrop));
+        let credentials = Credentials { user: "alice".to_owned(), password: PASSWORD.to_owned() };
+        let listener = Listener::start_for(Some(credentials), Arc::clone(&maildrop), plan).unwrap();
+        let home = Self { folder: tempfile::tempdir().unwrap(), maildrop, listener };
+        home.configure(&home.account("work"));
+        home
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn account(&self, name: &str) -> String {
+        account(name, self.listener.port())
+    }
+
+    fn configure(&self, text: &str) {
+        let text = format!("state_dir = \"state\"\n{text}");
+        fs::write(self.path("config.toml"), text).unwrap();
+        fs::set_permissions(self.path("config.toml"), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::cargo_bin("fetchonce").unwrap();
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path());
+        command.env("XDG_CONFIG_HOME", self.path("xdg-config")).env("XDG_STATE_HOME", self.path("xdg-state"));
+        command.current_dir(self.folder.path()).timeout(Duration::from_secs(120));
+        command
+    }
+
+    /// Runs the program with the configuration.
+    fn run(&self, words: &[&str]) -> Ran {
+        self.run_bare(&[&["--config", "config.toml"], words].concat())
+    }
+
+    fn run_bare(&self, words: &[&str]) -> Ran {
+        ran(self.command().args(words))
+    }
+
+    /// The content of the files in a Maildir's `new/`, sorted.
+    fn mail(&self, maildir: &str) -> Vec<Vec<u8>> {
+        let folder = self.path(maildir).join("new");
+        let files = fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect());
+        let mut mail: Vec<Vec<u8>> =
+            files.unwrap_or_else(|_| Vec::new()).iter().map(|path: &PathBuf| fs::read(path).unwrap()).collect();
+        mail.sort();
+        mail
+    }
+
+    fn all_samples() -> Vec<Vec<u8>> {
+        let mut all = samples();
+        all.sort();
+        all
+    }
+
+    fn retrieved(&self) -> usize {
+        self.listener.log().iter().filter(|logged| matches!(logged.event, Event::Retr(_))).count()
+    }
+
+    /// Every file below the home folder with its content.
+    fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        collect(self.folder.path(), &mut files);
+        files
+    }
+}
+
+fn account(name: &str, port: u16) -> String {
+    format!(
+        "\n[account.{name}]\nserver = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nuser = \"alice\"\n\
+         password = \"{PASSWORD}\"\ndeliver = \"maildir:Mail-{name}\"\n"
+    )
+}
+
+fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.insert(path.clone(), Vec::new());
+            collect(&path, files);
+        } else {
+            files.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// I9 is checked on the way: no output of any test holds the password.
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+    let ran = Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
+    assert!(!ran.out.contains("canary") && !ran.err.contains("canary"), "{ran:?}");
+    ran
+}
+
+impl Ran {
+    #[track_caller]
+    fn is_fine_and_silent(&self) {
+        assert!(self.code == Some(0) && self.out.is_empty() && self.err.is_empty(), "{self:?}");
+    }
+
+    #[track_caller]
+    fn failed(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for word in words.iter().chain(&["error: ", "\nhint: "]) {
+            assert!(self.err.contains(word), "{word}: {self:?}");
+        }
+    }
+}
+
+/// A port on which nobody listens.
+fn refused_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn mail_is_fetched_once_and_in_silence() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(home.mail("Mail-work"), Home::all_samples());
+    let mode = fs::metadata(home.path("state")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    home.run(&["fetch", "work"]).is_fine_and_silent();
+    assert_eq!((home.retrieved(), home.mail("Mail-work").len()), (7, 7));
+    let ran = home.run(&["-v"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.err.contains("work  7 messages listed\n") && ran.err.contains("work  up to date (7 seen)   "),
+        "{ran:?}"
+    );
+    assert!(ran.out.is_empty(), "{ran:?}");
+}
+
+#[test]
+fn a_lost_connection_says_what_is_safe_and_the_next_run_goes_on() {
+    let home = Home::with_faults(|connection| {
+        let cut = BadMessage { uid: b"demo-0004".to_vec(), fault: MessageFault::RetrCut };
+        Faults { bad_message: (connection == 0).then_some(cut), ..Faults::default() }
+    });
+    let ran = home.run(&["-q"]);
+    ran.failed(
+        76,
+        &[
+            "error: work: connection closed during RETR 4\n  caused by: end of stream after ",
+            "\n  state: 3 of 7 delivered and recorded; nothing deleted on the server\n",
+            "hint: run `fetchonce --config config.toml work` again; delivered messages are not fetched twice\n",
+        ],
+    );
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!((home.retrieved(), home.mail("Mail-work")), (8, Home::all_samples()));
+}
+
+#[test]
+fn each_failure_has_its_exit_code_and_a_hint() {
+    let with_login = |login| Home::with_faults(move |_| Faults { login, resp_codes: true, ..Faults::default() });
+    with_login(Login::Rejected).run(&[]).failed(77, &["work: the server rejects the credentials"]);
+    with_login(Login::InUse).run(&[]).failed(75, &["the maildrop is not available now"]);
+    with_login(Login::SysPerm).run(&[]).failed(69, &["the server refuses the login"]);
+
+    let home = Home::new();
+    home.configure(&home.account("work").replace(PASSWORD, "wrong"));
+    home.run(&[]).failed(77, &["wrong user or password"]);
+    // A label of 64 octets: no resolver needs to be asked.
+    let nowhere = format!("\"{}.invalid\"", "a".repeat(64));
+    home.configure(&home.account("work").replace("\"127.0.0.1\"", &nowhere));
+    home.run(&[]).failed(68, &["was not found"]);
+    home.configure(&account("work", refused_port()));
+    home.run(&[]).failed(69, &["no connection to 127.0.0.1", "state: nothing fetched; nothing deleted"]);
+    assert_eq!(home.retrieved(), 0);
+}
+
+#[test]
+fn refused_messages_and_a_refused_quit_are_problems_of_theirs_alone() {
+    let home = Home::with_faults(|_| {
+        let refused = BadMessage { uid: b"demo-0002".to_vec(), fault: MessageFault::RetrRefused };
+        Faults { bad_message: Some(refused), quit: Quit::Rejected, ..Faults::default() }
+    });
+    let ran = home.run(&[]);
+    ran.failed(69, &["work: the server refused to send message demo-0002", "says at QUIT"]);
+    assert_eq!(home.mail("Mail-work").len(), 6);
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_named_and_placed() {
+    let home = Home::new();
+    home.configure(&home.account("work").replace("port =", "prot ="));
+    home.run(&[]).failed(78, &["config.toml:5: unknown key `prot`", "did you mean `port`?"]);
+    fs::remove_file(home.path("config.toml")).unwrap();
+    home.run(&[]).failed(78, &["config.toml: no such configuration file"]);
+    assert!(!home.path("state").exists());
+}
+
+#[test]
+fn usage_mistakes_are_told_with_the_nearest_word() {
+    let home = Home::new();
+    home.run(&["wrok"]).failed(2, &["there is no account `wrok`", "did you mean `work`?"]);
+    home.run(&["stauts"]).failed(2, &["did you mean `status`?"]);
+    home.run(&["pop3s://alice@h"]).failed(2, &["--into"]);
+    home.run(&["pop3s://alice:canary@h", "--into", "maildir:M"]).failed(2, &["must not hold a password"]);
+    assert_eq!(home.run(&["--jobs", "65"]).code, Some(2));
+    assert_eq!(home.run(&["--dry-run", "status"]).code, Some(2));
+    assert_eq!(home.run(&["--version"]).code, Some(0));
+    assert!(home.run(&["--help"]).out.contains("Examples:"));
+}
+
+#[test]
+fn a_broken_or_newer_index_stops_the_account_and_loses_nothing() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    let index = home.path("state/work.sqlite");
+    let whole = fs::read(&index).unwrap();
+    fs::write(&index, b"this is no database at all, however long one looks at it\n".repeat(40)).unwrap();
+    let before = home.snapshot();
+    home.run(&[]).failed(65, &["work: ", "is not a usable index"]);
+    home.run(&["status"]).failed(65, &["is not a usable index"]);
+    assert_eq!(home.snapshot(), before);
+    fs::write(&index, &whole).unwrap();
+    home.run(&[]).is_fine_and_silent();
+
+    let newer = rusqlite::Connection::open(&index).unwrap();
+    newer.pragma_update(None, "user_version", 999).unwrap();
+    drop(newer);
+    home.run(&[]).failed(78, &["was written by a newer fetchonce"]);
+    assert_eq!((home.retrieved(), home.mail("Mail-work").len()), (7, 7));
+}
+
+#[test]
+fn a_missing_maildir_is_not_made_again_until_it_is_accepted() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    fs::remove_dir_all(home.path("Mail-work")).unwrap();
+    home.run(&[]).failed(73, &["has disappeared", "fetchonce account accept-target work"]);
+    assert!(!home.path("Mail-work").exists());
+
+    let ran = home.run(&["account", "accept-target", "work"]);
+    assert!(
+        ran.code == Some(0) && ran.err.contains("the 7 messages delivered so far are not fetched again"),
+        "{ran:?}"
+    );
+    home.maildrop.lock().unwrap().add(b"Subject: new\n\nnew\n");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!((home.retrieved(), home.mail("Mail-work").len()), (8, 1));
+}
+
+#[test]
+fn a_restored_index_is_told_of_and_can_be_accepted() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    let old = fs::read(home.path("state/work.sqlite")).unwrap();
+    home.maildrop.lock().unwrap().add(b"Subject: new\n\nnew\n");
+    home.run(&[]).is_fine_and_silent();
+    fs::write(home.path("state/work.sqlite"), old).unwrap();
+    home.run(&[]).failed(73, &["the index is an old copy"]);
+    let ran = home.run(&["account", "accept-target", "work"]);
+    assert!(ran.code == Some(0) && ran.err.contains("this index is an old copy"), "{ran:?}");
+    assert_eq!(home.run(&[]).code, Some(0));
+}
+
+#[test]
+fn an_account_is_fetched_by_one_process_at_a_time() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    let lock = fs::File::open(home.path("state/work.lock")).unwrap();
+    lock.try_lock().unwrap();
+    home.run(&[]).failed(75, &["work: another fetchonce is at work on this account"]);
+    home.run(&["--dry-run"]).failed(75, &[]);
+    home.run(&["account", "rename", "work", "job"]).failed(75, &[]);
+    home.run(&["seen", "skip", "work", "x"]).failed(75, &[]);
+    lock.unlock().unwrap();
+    home.run(&[]).is_fine_and_silent();
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
+    let home = Home::new();
+    let before = home.snapshot();
+    let ran = home.run(&["fetch", "--dry-run"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+    assert_eq!(ran.out.lines().count(), 7, "{ran:?}");
+    assert!(ran.out.starts_with("work  fetch "), "{ran:?}");
+    assert!(
+        ran.out.lines().all(|line| line.contains("  demo-000") && line.ends_with("  never seen before")),
+        "{ran:?}"
+    );
+    assert_eq!(home.snapshot(), before);
+
+    home.run(&[]).is_fine_and_silent();
+    home.configure(&format!("{}keep = \"none\"\n", home.account("work")));
+    home.maildrop.lock().unwrap().add(b"Subject: new\n\nnew\n");
+    let before = home.snapshot();
+    let ran = home.run(&["--dry-run"]);
+    let verbs: Vec<&str> = ran.out.lines().map(|line| line[6..].split("  ").next().unwrap()).collect();
+    assert_eq!(verbs, ["delete", "delete", "delete", "delete", "delete", "delete", "delete", "fetch, delete"]);
+    assert_eq!(home.snapshot(), before);
+    assert_eq!((home.retrieved(), home.maildrop.lock().unwrap().messages.len()), (7, 8));
+
+    home.run(&[]).is_fine_and_silent();
+    assert!(home.maildrop.lock().unwrap().messages.is_empty());
+    assert_eq!((home.retrieved(), home.mail("Mail-work").len()), (8, 8));
+}
+
+#[test]
+fn accounts_are_fetched_side_by_side_and_one_failure_ends_no_other() {
+    let home = Home::new();
+    let broken = account("broken", refused_port());
+    home.configure(&format!("{}{broken}{}", home.account("work"), home.account("home")));
+    let ran = home.run(&["--jobs", "2"]);
+    ran.failed(69, &["error: broken: no connection"]);
+    assert_eq!(ran.err.matches("error: ").count(), 1, "{ran:?}");
+    assert_eq!(home.mail("Mail-work"), Home::all_samples());
+    assert_eq!(home.mail("Mail-home"), Home::all_samples());
+
+    let ran = home.run(&["status"]);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!((ran.code, lines.len()), (Some(0), 3), "{ran:?}");
+
+    assert!(lines[0].starts_with("work    ") && lines[0].contains(": fine, 7 delivered ("), "{ran:?}");
+    assert!(lines[0].ends_with("; 7 delivered, 7 of them still on the server"), "{ran:?}");
+    assert!(
+        lines[1].starts_with("broken  ") && lines[1].contains(": failed (69), no connection to 127.0.0.1"),
+        "{ran:?}"
+    );
+    assert_eq!(home.run(&["status", "home"]).out.lines().count(), 1);
+    home.run(&["status", "hmoe"]).failed(2, &["did you mean `home`?"]);
+}
+
+#[test]
+fn one_shot_needs_no_configuration() {
+    let home = Home::new();
+    let url = format!("pop3://alice@127.0.0.1:{}", home.listener.port());
+    let words = ["fetch", url.as_str(), "--tls", "none", "--into", "maildir:./Mail", "--state-dir", "once"];
+    let with_password = || ran(home.command().args(words).env("FETCHONCE_PASSWORD", PASSWORD));
+    home.run_bare(&words).failed(77, &["standard input is no terminal"]);
+    with_password().is_fine_and_silent();
+    assert_eq!(home.mail("Mail"), Home::all_samples());
+    with_password().is_fine_and_silent();
+    let script = format!("echo {PASSWORD}");
+    let command = ["--keep", "none", "--password-command", "sh", "-c", &script];
+    home.run_bare(&[&words[..], &command].concat()).is_fine_and_silent();
+    assert_eq!((home.retrieved(), home.mail("Mail").len()), (7, 7));
+    assert!(home.maildrop.lock().unwrap().messages.is_empty());
+    let ran = home.run_bare(&["status", "--state-dir", "once"]);
+    assert!(ran.out.starts_with("alice@127.0.0.1  ") && ran.out.contains(": fine, 7 deleted;"), "{ran:?}");
+    // STARTTLS is mandatory without `--tls none`, and this server has none.
+    ran_with_starttls(&home, &url);
+}
+
+fn ran_with_starttls(home: &Home, url: &str) {
+    let words = ["fetch", url, "--into", "maildir:./Mail", "--state-dir", "once"];
+    ran(home.command().args(words).env("FETCHONCE_PASSWORD", PASSWORD)).failed(76, &["no password was sent"]);
+}
+
+#[test]
+fn a_renamed_account_keeps_all_that_it_knows() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    home.configure(&home.account("job").replace("Mail-job", "Mail-work"));
+    // Going on would fetch everything a second time.
+    home.run(&[]).failed(78, &["`work` has fetched the same mailbox", "fetchonce account rename work job"]);
+    assert_eq!(home.retrieved(), 7);
+    let ran = home.run(&["account", "rename", "work", "job"]);
+    assert!(ran.code == Some(0) && ran.err.starts_with("work is now job"), "{ran:?}");
+    assert!(!home.path("state/work.sqlite").exists());
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!((home.retrieved(), home.mail("Mail-work").len()), (7, 7));
+
+    home.run(&["account", "rename", "work", "job"]).failed(2, &["there is an account `job` already"]);
+    home.run(&["account", "rename", "work", "other"]).failed(2, &["there is no account `work`"]);
+    home.configure(&home.account("second"));
+    home.run(&["--as-new"]).is_fine_and_silent();
+    assert_eq!(home.mail("Mail-second"), Home::all_samples());
+}
+
+/// The messages that a refusing Maildir left in the held one move with the account.
+#[test]
+fn held_messages_move_with_a_renamed_account() {
+    let home = Home::new();
+    home.run(&["--limit", "1"]).is_fine_and_silent();
+    let index = rusqlite::Connection::open(home.path("state/work.sqlite")).unwrap();
+    let held = home.path("state/held/work");
+    for sub in ["tmp", "new", "cur"] {
+        fs::create_dir_all(held.join(sub)).unwrap();
+    }
+    fs::write(held.join("fetchonce-maildir"), "mark\n").unwrap();
+    let insert = "INSERT INTO target (kind, path, marker, generation) VALUES ('held', ?1, 'mark', 0)";
+    index.execute(insert, [held.as_os_str().as_encoded_bytes()]).unwrap();
+    drop(index);
+    assert_eq!(home.run(&["account", "rename", "work", "job"]).code, Some(0));
+    assert!(!held.exists() && home.path("state/held/job/new").is_dir());
+    home.configure(&home.account("job").replace("Mail-job", "Mail-work"));
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(home.mail("Mail-work"), Home::all_samples());
+}
+
+#[test]
+fn a_skipped_message_is_never_fetched() {
+    let home = Home::with_faults(|_| {
+        let refused = BadMessage { uid: b"demo-0002".to_vec(), fault: MessageFault::RetrRefused };
+        Faults { bad_message: Some(refused), ..Faults::default() }
+    });
+    home.run(&[]).failed(69, &["demo-0002"]);
+    assert!(home.run(&["status"]).out.contains("6 of them still on the server, 1 waiting"));
+    home.run(&["seen", "skip", "work", "demo-0001"]).failed(2, &["no undelivered message"]);
+    let ran = home.run(&["seen", "skip", "work", "demo-0002"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), "work never fetches demo-0002 now\n"));
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(home.mail("Mail-work").len(), 6);
+}
+
+/// I9: no output holds the password (see `ran`), and no file but the configuration.
+#[test]
+fn the_password_lies_nowhere() {
+    let home = Home::new();
+    home.run(&["-v"]);
+    home.configure(&home.account("work").replace("tls = \"none\"", "tls = \"none\"\nallow_cleartext = \"x\""));
+    home.run(&[]).failed(78, &[]);
+    fs::remove_file(home.path("config.toml")).unwrap();
+    let canary = PASSWORD.as_bytes();
+    for (path, content) in home.snapshot() {
+        assert!(!content.windows(canary.len()).any(|part| part == canary), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_signal_ends_a_run_in_order() {
+    let home = Home::with_faults(|_| Faults { silent_at_reply: Some(3), ..Faults::default() });
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("fetchonce"))
+        .args(["--config", "config.toml"])
+        .env_clear()
+        .current_dir(home.folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while home.listener.log().is_empty() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("error: work: interrupted") && err.contains("hint: "), "{err}");
+    assert!(home.run(&["status"]).out.contains("failed (130)"));
+}
+
+#[test]
+fn the_demonstration_counts_what_arrived() {
+    let home = Home::new();
+    let temporary = home.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let ran = ran(home.command().arg("demo").env("TMPDIR", &temporary));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+    for counted in [
+        "7 messages were on the server, 0 are left there\n",
+        "8 times a message was sent, over 6 connections, 2 of them lost\n",
+        "7 files lie in the Maildir\n",
+        "7 of 7 messages lie in exactly one file",
+        "Each of the 7 messages arrived exactly once.\n",
+    ] {
+        assert!(ran.out.contains(counted), "{counted}: {ran:?}");
+    }
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+}
