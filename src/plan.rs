@@ -108,6 +108,22 @@ pub enum FetchRow {
     Expected(RowId),
 }
 
+impl Plan {
+    /// Whether a session by it RETRs or DELEs anything, now or in a session of its own.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !(self.fetches.is_empty() && self.troubled.is_empty() && self.deletions.is_empty())
+    }
+
+    /// Whether its listing says anything that the index does not know.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        self.has_work()
+            || self.contradicted
+            || !(self.fresh.is_empty() && self.gone.is_empty() && self.proven.is_empty())
+    }
+}
+
 impl FetchRow {
     /// The row once [`Plan::fresh`] is committed as `fresh`.
     #[must_use]

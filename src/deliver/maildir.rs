@@ -97,9 +97,14 @@ impl<'h> Maildir<'h> {
         &self.root
     }
 
+    /// The generation of this index that lies beside the marker.
+    pub fn generation(&self) -> Result<i64, TargetError> {
+        marker::generation(self.host, &self.root, &self.index_id)
+    }
+
     /// Makes the generation that the index committed durable beside the marker, as far as an earlier run did not.
     pub fn settle_generation(&self, generation: i64) -> Result<(), TargetError> {
-        if marker::generation(self.host, &self.root, &self.index_id)? < generation {
+        if self.generation()? < generation {
             return self.set_generation(generation);
         }
         self.host.sync_dir(&self.root).map_err(TargetError::io("sync", &self.root))
@@ -195,15 +200,8 @@ impl<'h> Maildir<'h> {
 
     /// Opens a delivered message, wherever a reader moved it in this Maildir.
     pub fn open_message(&self, delivery: &DeliveryId) -> Result<Option<Box<dyn Read>>, TargetError> {
-        for sub in ["new", "cur", "new"] {
-            if let Some(path) = self.find_in(&self.root.join(sub), delivery)? {
-                match self.host.open(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    result => return result.map(Some).map_err(TargetError::io("open", &path)),
-                }
-            }
-        }
-        Ok(None)
+        let Some((_, path)) = self.find(delivery)? else { return Ok(None) };
+        self.host.open(&path).map(Some).map_err(TargetError::io("open", &path))
     }
 
     /// Removes a message from `new/` and `cur/` (of the held Maildir, once its target has it; of a suspect inode, once rewritten).
@@ -214,6 +212,38 @@ impl<'h> Maildir<'h> {
             }
         }
         Ok(())
+    }
+
+    /// Rewrites a delivered message into a new inode, durably, if it still holds `content`.
+    ///
+    /// After a failed sync the old inode proves nothing: the kernel calls its pages clean whatever the disk holds.
+    pub fn rewrite(&self, delivery: &DeliveryId, content: &ContentId) -> Result<Rewritten, TargetError> {
+        let Some((folder, path)) = self.find(delivery)? else { return Ok(Rewritten::Missing) };
+        let holds_it =
+            self.host.open(&path).and_then(|mut file| digest(&mut *file)).is_ok_and(|found| found == *content);
+        if !holds_it {
+            return Ok(Rewritten::Corrupt);
+        }
+        let mut file = self.host.open(&path).map_err(TargetError::io("open", &path))?;
+        let (staged, copied) = self.copy_in(&mut *file)?;
+        let temporary = staged.path.clone();
+        if copied != *content {
+            return Ok(Rewritten::Corrupt);
+        }
+        self.sync_staged(vec![staged])?;
+        self.host.rename_over(&temporary, &path).map_err(TargetError::io("replace", &path))?;
+        self.host.sync_dir(&folder).map_err(TargetError::io("sync", &folder))?;
+        Ok(Rewritten::Durable)
+    }
+
+    fn find(&self, delivery: &DeliveryId) -> Result<Option<(PathBuf, PathBuf)>, TargetError> {
+        for sub in ["new", "cur", "new"] {
+            let folder = self.root.join(sub);
+            if let Some(path) = self.find_in(&folder, delivery)? {
+                return Ok(Some((folder, path)));
+            }
+        }
+        Ok(None)
     }
 
     /// The unique parts of the names in `new/` that carry this index's mark.
@@ -311,6 +341,28 @@ impl Staged {
     #[must_use]
     pub fn inode(&self) -> u64 {
         self.inode
+    }
+}
+
+/// What became of a message that was to be rewritten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rewritten {
+    /// It is durable in a new inode.
+    Durable,
+    /// What its file holds is not the message, or cannot be read.
+    Corrupt,
+    /// It is in neither `new/` nor `cur/`.
+    Missing,
+}
+
+fn digest(file: &mut dyn Read) -> io::Result<ContentId> {
+    let mut digester = Digester::new();
+    let mut buffer = vec![0; COPY_OCTETS];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(digester.finish()),
+            read => digester.push(&buffer[..read]),
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl Runner<'_, '_> {
         staged: Staged,
         retrieved: Retrieved,
     ) -> Result<(), FetchError> {
-        let row = fetch.row.committed(&open.committed.fresh);
+        let row = fetch.row.committed(&open.fresh);
         let seen_from = match (row, fetch.row) {
             (Some(row), _) | (None, FetchRow::Expected(row)) => row,
             (None, _) => return Ok(()),
@@ -130,7 +130,7 @@ impl Runner<'_, '_> {
         same_uid: bool,
         retrieved: Retrieved,
     ) -> Result<(), FetchError> {
-        let row = fetch.row.committed(&open.committed.fresh);
+        let row = fetch.row.committed(&open.fresh);
         let lives_on = match row {
             Some(row) if !same_uid || fetch.is_copy => {
                 self.index.adopt(row, known, !same_uid)?;

@@ -9,6 +9,7 @@ mod exit;
 mod session;
 mod settle;
 mod targets;
+mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::report::{Event, Exit, Observer, Problem};
 pub use crate::report::Summary;
 pub use error::FetchError;
 use targets::Targets;
+pub use verify::{Repaired, repair};
 
 /// Everything a run needs to know of its account.
 pub struct Job {

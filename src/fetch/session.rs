@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use super::batch::Batch;
 use super::targets::Targets;
 use super::{FetchError, Next, Purpose, Runner};
-use crate::index::Committed;
-use crate::model::{Listing, MessageNumber, Octets, Row, RowId, Seen, Timestamp, limits};
+use crate::model::{Listing, MessageNumber, Octets, RowId, Seen, Timestamp, limits};
 use crate::plan::{Decision, Evidence, Evidences, Facts, Fetch, Plan, Reason};
 use crate::pop3::{
     self, DeleOutcome, Matched, RetrError, Session, SightedContent, Sighting, Timing, TopReply, Transaction, Update,
@@ -20,7 +19,8 @@ type Sightings = HashMap<MessageNumber, Sighting>;
 pub(super) struct Open<'s> {
     pub(super) session: Session<'s, Transaction>,
     pub(super) listing: Listing,
-    pub(super) committed: Committed,
+    /// The rows of [`Plan::fresh`].
+    pub(super) fresh: Vec<RowId>,
     /// Rows that were DELEd in this session.
     pub(super) deleted: Vec<RowId>,
 }
@@ -38,16 +38,16 @@ impl<'r> Runner<'r, '_> {
             let _ = session.quit();
             return Ok(Next::Troubled(Vec::new()));
         };
-        let committed = self.commit(&listing, &plan)?;
-        let mut open = Open { session, listing, committed, deleted: Vec::new() };
+        let fresh = self.commit(&listing, &plan)?;
+        let mut open = Open { session, listing, fresh, deleted: Vec::new() };
         self.delete_due(&mut open, &plan, sightings)?;
         if plan.deletions_first && purpose == Purpose::All {
-            self.quit(open)?;
+            self.quit(open, &plan)?;
             return Ok(Next::Again);
         }
         let result = self.fetch_all(&mut open, targets, &plan);
         match result {
-            Ok(()) | Err(FetchError::NoSpace { .. }) => self.quit(open)?,
+            Ok(()) | Err(FetchError::NoSpace { .. }) => self.quit(open, &plan)?,
             Err(_) => drop(open),
         }
         result?;
@@ -120,7 +120,11 @@ impl<'r> Runner<'r, '_> {
         }
     }
 
-    fn commit(&mut self, listing: &Listing, plan: &Plan) -> Result<Committed, FetchError> {
+    /// Commits what the listing says, before anything is fetched by it; one that says nothing new costs no commit.
+    fn commit(&mut self, listing: &Listing, plan: &Plan) -> Result<Vec<RowId>, FetchError> {
+        if !plan.is_news() && !self.account_changed()? {
+            return Ok(Vec::new());
+        }
         Ok(self.index.commit_listing(&self.job.identity, listing, plan, self.host.now())?)
     }
 
@@ -152,11 +156,11 @@ impl<'r> Runner<'r, '_> {
     fn fetch_all(&mut self, open: &mut Open<'_>, targets: &mut Targets<'_>, plan: &Plan) -> Result<(), FetchError> {
         let mut batch = Batch::new(targets.main);
         let result = plan.fetches.iter().try_for_each(|fetch| self.fetch_one(open, targets, &mut batch, fetch));
-        // A failure of the disk leaves nothing to be trusted; after any other the whole messages are delivered.
         match result {
-            Err(FetchError::Target(_) | FetchError::Index(_)) => result,
-            Err(FetchError::Session(_)) => self.commit_batch(None, targets, batch).and(result),
-            _ => self.commit_batch(Some(open), targets, batch).and(result),
+            Ok(()) | Err(FetchError::NoSpace { .. }) => self.commit_batch(Some(open), targets, batch).and(result),
+            Err(FetchError::Index(_)) => result,
+            // The messages that are whole are delivered, and nothing is DELEd: QUIT is out of the question.
+            Err(error) => Err(self.commit_batch(None, targets, batch).err().unwrap_or(error)),
         }
     }
 
@@ -197,15 +201,16 @@ impl<'r> Runner<'r, '_> {
 
     /// The connection was lost while this message was read: twice, and it waits for a session of its own (I4).
     fn count_lost_session(&mut self, open: &Open<'_>, fetch: &Fetch) -> Result<(), FetchError> {
-        let Some(row) = fetch.row.committed(&open.committed.fresh) else { return Ok(()) };
-        let seen = self.index.seen()?;
-        let lost = seen.rows().iter().find(|known| known.id == row).map_or(0, |known: &Row| known.lost_sessions);
-        let retry_after = back_off(lost + 1, self.host.now());
-        Ok(self.index.count_lost_session(row, retry_after)?)
+        let Some(row) = fetch.row.committed(&open.fresh) else { return Ok(()) };
+        let lost = self.index.count_lost_session(row)?;
+        if let Some(retry_after) = back_off(lost, self.host.now()) {
+            self.index.back_off(row, retry_after)?;
+        }
+        Ok(())
     }
 
     /// Ends the session by QUIT, which makes its deletions happen.
-    fn quit(&mut self, open: Open<'_>) -> Result<(), FetchError> {
+    fn quit(&mut self, open: Open<'_>, plan: &Plan) -> Result<(), FetchError> {
         let update = match open.session.quit() {
             Ok(update) => update,
             // Not settled: the connection was closed instead, and the next run goes on (I4).
@@ -227,7 +232,10 @@ impl<'r> Runner<'r, '_> {
                 return Err(error.into());
             }
         }
-        Ok(self.index.end_session(&open.deleted, self.host.now())?)
+        if plan.has_work() {
+            self.index.end_session(&open.deleted, self.host.now())?;
+        }
+        Ok(())
     }
 }
 

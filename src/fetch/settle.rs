@@ -22,6 +22,10 @@ impl Runner<'_, '_> {
             self.sweep(targets, target, &intents)?;
             self.recover(targets, target, &intents)?;
         }
+        let untrusted = self.index.untrusted()?.len();
+        if untrusted > 0 {
+            self.problem(Problem::Untrusted { messages: untrusted });
+        }
         self.deliver_held(targets)
     }
 

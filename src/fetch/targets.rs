@@ -96,7 +96,11 @@ impl<'h> Targets<'h> {
     }
 }
 
-fn open_known<'h>(host: &'h dyn Host, index: &Index<'_>, target: &Target) -> Result<Maildir<'h>, FetchError> {
+pub(super) fn open_known<'h>(
+    host: &'h dyn Host,
+    index: &Index<'_>,
+    target: &Target,
+) -> Result<Maildir<'h>, FetchError> {
     let known = Known { marker: &target.marker, generation: target.generation };
     Ok(Maildir::open(host, &target.path, index.id(), known)?)
 }

@@ -67,6 +67,9 @@ pub trait Host: Sync {
     /// Opens a regular file for reading, without following a symbolic link.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>>;
 
+    /// Reads a file that the user named, symbolic links followed; an error when it is longer than `most`.
+    fn read_file(&self, path: &Path, most: Octets) -> io::Result<Vec<u8>>;
+
     /// The machine's name, for the names of Maildir files.
     fn name(&self) -> String;
 

@@ -158,6 +158,15 @@ impl Host for RealHost {
         Ok(Box::new(file))
     }
 
+    fn read_file(&self, path: &Path, most: Octets) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        File::open(path)?.take(most.0.saturating_add(1)).read_to_end(&mut content)?;
+        if content.len() as u64 > most.0 {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(content)
+    }
+
     fn name(&self) -> String {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
     }

@@ -45,6 +45,8 @@ pub struct Placed {
     pub target: i64,
     /// What the file must hold.
     pub content: ContentId,
+    /// Whether the last complete listing had it.
+    pub is_listed: bool,
 }
 
 impl Index<'_> {
@@ -60,7 +62,7 @@ impl Index<'_> {
             let mut statement = db.prepare_cached(
                 "UPDATE message SET state = 'intent', delivery = ?2, target = ?3, inode = ?4, header_hash = ?5,
                         full_hash = ?6, octets = ?7, delivered_at = ?8, delivered_clock = ?9
-                 WHERE id = ?1 AND state IN ('new', 'held', 'untrusted')",
+                 WHERE id = ?1 AND state IN ('new', 'held')",
             )?;
             for record in batch {
                 let inode = record.inode.cast_signed();
@@ -112,14 +114,9 @@ impl Index<'_> {
                         target = (SELECT id FROM target WHERE kind = 'held' ORDER BY id DESC LIMIT 1)
                  WHERE id = ?1 AND state = 'intent' AND held IS NOT NULL",
             )?;
-            let mut to_new = db.prepare_cached(
-                "UPDATE message SET state = 'new', delivery = NULL, target = NULL, inode = NULL, header_hash = NULL,
-                        full_hash = NULL, octets = NULL, delivered_at = NULL, delivered_clock = NULL
-                 WHERE id = ?1 AND state = 'intent'",
-            )?;
             for row in rows {
                 if statement.execute([row.0])? == 0 {
-                    to_new.execute([row.0])?;
+                    take_back(db, *row, "intent")?;
                 }
             }
             Ok(())
@@ -136,6 +133,17 @@ impl Index<'_> {
             }
             Ok(())
         })
+    }
+
+    /// Records that the content of an UNTRUSTED row was rewritten into a new inode, durably: it is DELIVERED.
+    pub fn trust(&mut self, row: RowId) -> Result<(), IndexError> {
+        let sql = "UPDATE message SET state = 'delivered' WHERE id = ?1 AND state = 'untrusted'";
+        self.commit(|db| db.execute(sql, [row.0]).map(drop))
+    }
+
+    /// Takes an UNTRUSTED row whose content is lost back to NEW, so that it is fetched again if it is still listed.
+    pub fn fetch_again(&mut self, row: RowId) -> Result<(), IndexError> {
+        self.commit(|db| take_back(db, row, "untrusted").map(drop))
     }
 
     /// The rows that are INTENT: a crash left them.
@@ -179,14 +187,30 @@ impl Index<'_> {
     pub fn untrusted(&self) -> Result<Vec<Placed>, IndexError> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT id, delivery, target, header_hash, full_hash, octets FROM message
+                "SELECT id, delivery, target, header_hash, full_hash, octets, gone IS NULL FROM message
                  WHERE state = 'untrusted' ORDER BY id",
             )?;
             let read = |sql: &rusqlite::Row<'_>| {
                 let content = read_content(sql, 3)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-                Ok(Placed { row: RowId(sql.get(0)?), delivery: DeliveryId(sql.get(1)?), target: sql.get(2)?, content })
+                Ok(Placed {
+                    row: RowId(sql.get(0)?),
+                    delivery: DeliveryId(sql.get(1)?),
+                    target: sql.get(2)?,
+                    content,
+                    is_listed: sql.get(6)?,
+                })
             };
             statement.query_map([], read)?.collect()
         })
     }
+}
+
+/// Takes a row back to NEW, as if it had never been fetched.
+fn take_back(db: &rusqlite::Connection, row: RowId, state: &str) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "UPDATE message SET state = 'new', delivery = NULL, target = NULL, inode = NULL, header_hash = NULL,
+                full_hash = NULL, octets = NULL, delivered_at = NULL, delivered_clock = NULL
+         WHERE id = ?1 AND state = ?2",
+    )?
+    .execute((row.0, state))
 }

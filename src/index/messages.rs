@@ -8,15 +8,6 @@ use crate::model::{
 };
 use crate::plan::{Plan, Twin};
 
-/// What a listing's commit gave.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Committed {
-    /// The listing's number.
-    pub listing: ListingId,
-    /// The rows of [`Plan::fresh`], in its order.
-    pub fresh: Vec<RowId>,
-}
-
 /// How many messages are in which state, for a status line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Totals {
@@ -48,15 +39,14 @@ impl Index<'_> {
     }
 
     /// Commits what a listing says before anything is fetched by it: new rows, tombstones, proofs, the epoch, and that a
-    /// session with work to do has begun. A listing that changes nothing and starts nothing is not recorded.
+    /// session with work to do has begun. Gives the rows of [`Plan::fresh`], in its order.
     pub fn commit_listing(
         &mut self,
         identity: &Identity,
         listing: &Listing,
         plan: &Plan,
         now: Timestamp,
-    ) -> Result<Committed, IndexError> {
-        let has_work = !(plan.fetches.is_empty() && plan.troubled.is_empty() && plan.deletions.is_empty());
+    ) -> Result<Vec<RowId>, IndexError> {
         self.commit(|db| {
             db.execute(
                 "INSERT INTO listing (taken_at, complete, messages) VALUES (?1, ?2, ?3)",
@@ -65,13 +55,13 @@ impl Index<'_> {
             let id = ListingId(db.last_insert_rowid());
             db.execute(
                 "UPDATE account SET server = ?1, port = ?2, user = ?3, epoch = epoch + ?4, quit = quit AND NOT ?5",
-                (&identity.server, identity.port, &identity.user, plan.contradicted, has_work),
+                (&identity.server, identity.port, &identity.user, plan.contradicted, plan.has_work()),
             )?;
             mark_gone(db, plan, id)?;
             mark_proven(db, plan)?;
             let fresh = insert_fresh(db, plan, id)?;
             mark_attempted(db, plan, &fresh)?;
-            Ok(Committed { listing: id, fresh })
+            Ok(fresh)
         })
     }
 
@@ -173,12 +163,16 @@ impl Index<'_> {
         })
     }
 
-    /// A message cost its session the QUIT while it was being read; it is not fetched again before `retry_after`.
-    pub fn count_lost_session(&mut self, row: RowId, retry_after: Option<Timestamp>) -> Result<(), IndexError> {
-        self.commit(|db| {
-            let sql = "UPDATE message SET lost_sessions = lost_sessions + 1, retry_after = ?2 WHERE id = ?1";
-            db.execute(sql, (row.0, retry_after.map(|at| at.0))).map(drop)
-        })
+    /// A message cost its session the QUIT while it was being read. Gives how many it cost by now.
+    pub fn count_lost_session(&mut self, row: RowId) -> Result<u32, IndexError> {
+        let sql = "UPDATE message SET lost_sessions = lost_sessions + 1 WHERE id = ?1 RETURNING lost_sessions";
+        self.commit(|db| db.query_row(sql, [row.0], |sql| sql.get(0)))
+    }
+
+    /// A message is not fetched again before a time.
+    pub fn back_off(&mut self, row: RowId, retry_after: Timestamp) -> Result<(), IndexError> {
+        let sql = "UPDATE message SET retry_after = ?2 WHERE id = ?1";
+        self.commit(|db| db.execute(sql, (row.0, retry_after.0)).map(drop))
     }
 
     /// Never fetches the undelivered messages of a unique-id again; gives how many there were.

@@ -17,7 +17,7 @@ use crate::model::hex;
 
 pub use account::{Identity, Target, TargetKind};
 pub use journal::{IntentRecord, Journaled, Placed};
-pub use messages::{Committed, Totals};
+pub use messages::Totals;
 pub use runs::Run;
 
 /// The schema version that this program writes.

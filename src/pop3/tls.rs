@@ -1,7 +1,7 @@
 //! TLS over a wire: certificate and host name are always verified, TLS 1.2 is the least (RFC 8314, RFC 9325).
 
 use std::error::Error as _;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
@@ -9,10 +9,10 @@ use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream}
 use super::error::{SessionError, TlsError};
 use super::guard::{self, Guard};
 use crate::host::Host;
-use crate::model::{escaped, limits};
+use crate::model::{Octets, escaped, limits};
 
-/// Largest file of CA certificates, in octets.
-const CA_FILE_OCTETS: u64 = 4 * 1024 * 1024;
+/// Largest file of CA certificates.
+const CA_FILE_OCTETS: Octets = Octets(4 * 1024 * 1024);
 /// The phase as errors name it.
 const HANDSHAKE: &str = "the TLS handshake";
 
@@ -31,11 +31,7 @@ pub(super) fn connector(host: &dyn Host, ca_file: Option<&Path>) -> Result<TlsCo
 
 fn read_certificates(host: &dyn Host, path: &Path) -> Result<Vec<Certificate>, TlsError> {
     let unread = |source| TlsError::CaFile { path: path.to_owned(), source };
-    let mut pem = Vec::new();
-    host.open(path).and_then(|file| file.take(CA_FILE_OCTETS + 1).read_to_end(&mut pem)).map_err(unread)?;
-    if pem.len() as u64 > CA_FILE_OCTETS {
-        return Err(unread(io::ErrorKind::FileTooLarge.into()));
-    }
+    let pem = host.read_file(path, CA_FILE_OCTETS).map_err(unread)?;
     match Certificate::stack_from_pem(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(TlsError::NoCertificate { path: path.to_owned() }),

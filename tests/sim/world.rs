@@ -326,6 +326,10 @@ impl Host for SimHost {
         Ok(Box::new(io::Cursor::new(data.to_vec())))
     }
 
+    fn read_file(&self, _path: &Path, _most: Octets) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
     fn name(&self) -> String {
         "sim".into()
     }

@@ -16,7 +16,7 @@ const CAP: Octets = Octets(1 << 20);
 const RETR_ONE: &str = "C: RETR 1\n+OK 10 octets\nSubject: x\n\tfolded\n..dot\n.";
 
 fn receipt(row: i64, content: ContentId) -> Receipt {
-    Receipt::issued_by_index(RowId(row), content)
+    Receipt::issued_by_index(RowId(row), content, false)
 }
 
 fn content(wire: &[u8]) -> ContentId {

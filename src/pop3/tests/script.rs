@@ -293,7 +293,13 @@ impl Host for Script {
     fn free_space(&self, _: &Path) -> io::Result<Octets> {
         unreachable!()
     }
-    fn committed(&self, _: &dyn Fn() -> Vec<u8>) {
+    fn read_file(&self, _: &Path, _: Octets) -> io::Result<Vec<u8>> {
+        unreachable!()
+    }
+    fn name(&self) -> String {
+        unreachable!()
+    }
+    fn committed(&self, _: &mut dyn FnMut() -> Vec<u8>) {
         unreachable!()
     }
 }
