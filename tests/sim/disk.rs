@@ -8,6 +8,8 @@
 //!   shorter than what a directory sync forced. Operations of different inodes are independent.
 //! - Syncing a directory forces the operations whose final name lies in it, and the earlier ones of the same inode.
 //! - A rename is one operation; syncing the folder it came from does not force it.
+//! - A sync that fails does nothing, and later syncs of the same file or of the same names lie: they succeed and do
+//!   nothing either.
 //! - A file whose folder did not survive did not survive.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,11 +34,15 @@ struct Inode {
     is_dir: bool,
     data: Arc<Vec<u8>>,
     durable: Option<Arc<Vec<u8>>>,
+    /// A sync failed: the pages are called clean, and later syncs succeed without doing anything.
+    failed: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct NameOp {
     inode: u64,
+    /// A sync of its folder failed: later ones do not force it.
+    failed: bool,
     from: Option<PathBuf>,
     to: Option<PathBuf>,
 }
@@ -63,9 +69,9 @@ impl Disk {
     fn add(&mut self, path: &Path, is_dir: bool) -> u64 {
         self.last_inode += 1;
         let inode = self.last_inode;
-        self.inodes.insert(inode, Inode { is_dir, data: Arc::default(), durable: None });
+        self.inodes.insert(inode, Inode { is_dir, data: Arc::default(), durable: None, failed: false });
         self.names.insert(path.to_owned(), inode);
-        self.pending.push(NameOp { inode, from: None, to: Some(path.to_owned()) });
+        self.pending.push(NameOp { inode, failed: false, from: None, to: Some(path.to_owned()) });
         inode
     }
 
@@ -86,7 +92,21 @@ impl Disk {
 
     pub(crate) fn sync_file(&mut self, inode: u64) {
         let file = self.inodes.get_mut(&inode).expect("an open file has an inode");
-        file.durable = Some(Arc::clone(&file.data));
+        if !file.failed {
+            file.durable = Some(Arc::clone(&file.data));
+        }
+    }
+
+    /// A sync of a file fails.
+    pub(crate) fn fail_file(&mut self, inode: u64) {
+        self.inodes.get_mut(&inode).expect("an open file has an inode").failed = true;
+    }
+
+    /// A sync of a folder fails.
+    pub(crate) fn fail_dir(&mut self, path: &Path) {
+        for op in &mut self.pending {
+            op.failed |= op.folder() == Some(path);
+        }
     }
 
     pub(crate) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
@@ -95,7 +115,7 @@ impl Disk {
         }
         let mut forced: BTreeMap<u64, usize> = BTreeMap::new();
         for (at, op) in self.pending.iter().enumerate() {
-            if op.folder() == Some(path) {
+            if op.folder() == Some(path) && !op.failed {
                 forced.insert(op.inode, at);
             }
         }
@@ -115,19 +135,19 @@ impl Disk {
         if !replace && self.names.contains_key(to) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.do_op(NameOp { inode, from: Some(from.to_owned()), to: Some(to.to_owned()) });
+        self.do_op(NameOp { inode, failed: false, from: Some(from.to_owned()), to: Some(to.to_owned()) });
         Ok(())
     }
 
     pub(crate) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let inode = *self.names.get(from).ok_or(io::ErrorKind::NotFound)?;
-        self.do_op(NameOp { inode, from: None, to: Some(to.to_owned()) });
+        self.do_op(NameOp { inode, failed: false, from: None, to: Some(to.to_owned()) });
         Ok(())
     }
 
     pub(crate) fn unlink(&mut self, path: &Path) -> io::Result<()> {
         let inode = *self.names.get(path).ok_or(io::ErrorKind::NotFound)?;
-        self.do_op(NameOp { inode, from: Some(path.to_owned()), to: None });
+        self.do_op(NameOp { inode, failed: false, from: Some(path.to_owned()), to: None });
         Ok(())
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Scenario {
     pub(crate) server: Faults,
     /// The configured Maildir of the runs after the first.
     pub(crate) later_maildir: &'static str,
+    /// The configured server's name in the runs after the first.
+    pub(crate) later_server: &'static str,
     /// What must be delivered, in stored form.
     pub(crate) expected: Vec<Arc<Vec<u8>>>,
 }
@@ -39,14 +41,16 @@ impl Scenario {
             left_out: None,
             server: Faults::default(),
             later_maildir: MAILDIR,
+            later_server: "localhost",
             expected: expected(maildrop),
         }
     }
 
     fn job(&self, run: usize) -> Job {
         let maildir = if run == 0 { MAILDIR } else { self.later_maildir };
+        let server = if run == 0 { "localhost" } else { self.later_server };
         Job {
-            identity: identity(),
+            identity: Identity { server: server.into(), ..identity() },
             endpoint: Endpoint {
                 host: "localhost".into(),
                 port: 110,
@@ -83,6 +87,8 @@ pub(crate) struct Ran {
     pub(crate) snapshots: Vec<World>,
     pub(crate) outcome: Result<Outcome, String>,
     pub(crate) log: Vec<ServerEvent>,
+    /// Whether a disk operation failed, and how many connections there were by then.
+    pub(crate) failed_at: Option<usize>,
 }
 
 /// Runs the program once; `run` counts the runs of the history from 0.
@@ -100,7 +106,18 @@ pub(crate) fn run(world: World, scenario: &Scenario, run: usize, mut setting: Se
     let shared = host.finish();
     let mut world = shared.world;
     world.now += GAP;
-    Ran { world, snapshots: shared.snapshots, outcome, log: shared.log }
+    Ran { world, snapshots: shared.snapshots, outcome, log: shared.log, failed_at: shared.failed_at }
+}
+
+/// What the user does about untrusted messages.
+pub(crate) fn repair(world: World, run: usize) -> World {
+    let image = world.index.clone();
+    let host = SimHost::new(world, run, Setting::default());
+    let mut index = Index::open_image(&host, image.as_ref().map(|image| &image.bytes[..]), &identity())
+        .expect("the index was committed whole");
+    fetch::repair(&host, &mut index).expect("the disk works again");
+    drop(index);
+    host.finish().world
 }
 
 struct Silent;

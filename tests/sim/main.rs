@@ -6,6 +6,7 @@
 
 mod disk;
 mod explore;
+mod failures;
 mod history;
 mod rows;
 mod weakened;

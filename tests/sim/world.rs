@@ -163,8 +163,20 @@ pub(crate) struct Shared {
     /// A mail reader that acts at this step of the run.
     reader: Option<(usize, Reader)>,
     steps: usize,
+    failure: Option<Failure>,
+    /// The number of connections when the failure happened.
+    pub(crate) failed_at: Option<usize>,
     /// Headers that TOP claims in the place of the real ones: a unique-id trusted without a content match.
     claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
+}
+
+/// A disk or a target that fails.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Failure {
+    /// The disk operation at this step fails with an I/O error, if there is one.
+    Disk(usize),
+    /// From this step on the Maildir takes no new files.
+    Refusal(usize),
 }
 
 /// How one run is simulated.
@@ -175,6 +187,7 @@ pub(crate) struct Setting {
     pub(crate) left_out: Option<LeftOut>,
     pub(crate) take_snapshots: bool,
     pub(crate) reader: Option<(usize, Reader)>,
+    pub(crate) failure: Option<Failure>,
     pub(crate) claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
 }
 
@@ -193,6 +206,8 @@ impl SimHost {
             log: Vec::new(),
             reader: setting.reader,
             steps: 0,
+            failure: setting.failure,
+            failed_at: None,
             claimed: setting.claimed,
         };
         Self { shared: Arc::new(Mutex::new(shared)) }
@@ -212,9 +227,35 @@ impl SimHost {
         shared.step();
         shared
     }
+
+    /// A step that touches the disk, and may fail.
+    fn disk_step(&self) -> io::Result<MutexGuard<'_, Shared>> {
+        let mut shared = self.lock();
+        shared.disk_step()?;
+        Ok(shared)
+    }
 }
 
 impl Shared {
+    fn disk_step(&mut self) -> io::Result<()> {
+        let at = self.steps;
+        self.step();
+        if self.failure == Some(Failure::Disk(at)) {
+            self.failed_at = Some(self.connected);
+            // EIO.
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        Ok(())
+    }
+
+    fn refuses(&self, path: &Path) -> bool {
+        let refused_from = match self.failure {
+            Some(Failure::Refusal(step)) => step,
+            _ => return false,
+        };
+        self.steps > refused_from && path.starts_with(MAILDIR)
+    }
+
     fn step(&mut self) {
         if self.take_snapshots {
             self.snapshots.push(self.world.clone());
@@ -277,11 +318,15 @@ impl Host for SimHost {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.step().world.disk.create(path, true).map(drop)
+        self.disk_step()?.world.disk.create(path, true).map(drop)
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
-        let inode = self.step().world.disk.create(path, false)?;
+        let mut shared = self.disk_step()?;
+        if shared.refuses(path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let inode = shared.world.disk.create(path, false)?;
         Ok(Box::new(SimFile { shared: Arc::clone(&self.shared), inode }))
     }
 
@@ -290,11 +335,17 @@ impl Host for SimHost {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.step().sync_dir(path)
+        match self.disk_step() {
+            Ok(mut shared) => shared.sync_dir(path),
+            Err(error) => {
+                self.lock().world.disk.fail_dir(path);
+                Err(error)
+            }
+        }
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut shared = self.step();
+        let mut shared = self.disk_step()?;
         if shared.left_out == Some(LeftOut::AtomicRename) {
             shared.world.disk.link(from, to)?;
             shared.step();
@@ -304,11 +355,11 @@ impl Host for SimHost {
     }
 
     fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step().world.disk.rename(from, to, true)
+        self.disk_step()?.world.disk.rename(from, to, true)
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.step().world.disk.unlink(path)
+        self.disk_step()?.world.disk.unlink(path)
     }
 
     fn list_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
@@ -355,16 +406,16 @@ struct SimFile {
 }
 
 impl SimFile {
-    fn step(&self) -> MutexGuard<'_, Shared> {
-        let mut shared = self.shared.lock().expect("no step panicked");
-        shared.step();
-        shared
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().expect("no step panicked")
     }
 }
 
 impl Write for SimFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.step().world.disk.append(self.inode, bytes);
+        let mut shared = self.lock();
+        shared.disk_step()?;
+        shared.world.disk.append(self.inode, bytes);
         Ok(bytes.len())
     }
 
@@ -379,11 +430,14 @@ impl NewFile for SimFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut shared = self.step();
-        if shared.left_out != Some(LeftOut::FileSync) {
-            shared.world.disk.sync_file(self.inode);
+        let mut shared = self.lock();
+        let stepped = shared.disk_step();
+        match stepped {
+            Err(_) => shared.world.disk.fail_file(self.inode),
+            Ok(()) if shared.left_out == Some(LeftOut::FileSync) => {}
+            Ok(()) => shared.world.disk.sync_file(self.inode),
         }
-        Ok(())
+        stepped
     }
 }
 

@@ -1,0 +1,73 @@
+//! A disk that fails and a target that refuses, at every step.
+
+use fetchonce::demo::Event as ServerEvent;
+use fetchonce::policy::Keep;
+use fetchonce::report::Problem;
+
+use crate::KEEPS;
+use crate::explore::{Explorer, aftermath, maildrop, steps};
+use crate::history::{CLEAN_RUNS, Scenario, check_end, repair, run, run_clean};
+use crate::world::{Failure, Setting, World};
+
+fn run_failing(scenario: &Scenario, messages: usize, failure: Failure, take_snapshots: bool) -> crate::history::Ran {
+    let setting = Setting { failure: Some(failure), take_snapshots, ..Setting::default() };
+    run(World::new(maildrop(messages, false)), scenario, 0, setting)
+}
+
+/// I2, I4: no DELE of what failed, no QUIT; nothing lost, nothing doubled, and what is not known is said until repaired.
+#[test]
+fn an_io_error_at_any_step_loses_and_doubles_nothing() {
+    let mut untrusted = 0;
+    for keep in KEEPS {
+        let mail = maildrop(2, false);
+        let scenario = Scenario::new(keep, &mail);
+        for step in 0..steps(&mail, &scenario) {
+            let ran = run_failing(&scenario, 2, Failure::Disk(step), false);
+            let Some(connections) = ran.failed_at else { continue };
+            let outcome = ran.outcome.expect("the index opens");
+            assert!(outcome.error.is_some(), "{keep:?} step {step}: an I/O error was ignored");
+            let quits = ran.log.iter().filter(|event| **event == ServerEvent::Command("QUIT".into())).count();
+            assert_eq!(quits, 0, "{keep:?} step {step}, after {connections} connections");
+            let mut world = ran.world;
+            if outcome.problems.iter().any(|problem| matches!(problem, Problem::Untrusted { .. })) {
+                untrusted += 1;
+                world = stays_untrusted_until_repaired(world, &scenario);
+            }
+            for clean in 0..CLEAN_RUNS {
+                world =
+                    run_clean(world, &scenario, 10 + clean).unwrap_or_else(|v| panic!("{keep:?} step {step}: {v:?}"));
+            }
+            assert_eq!(check_end(world, &scenario, 20), Ok(()), "{keep:?} step {step}");
+        }
+    }
+    assert!(untrusted > 0, "no failure came after a rename");
+}
+
+fn stays_untrusted_until_repaired(world: World, scenario: &Scenario) -> World {
+    let ran = run(world, scenario, 1, Setting::default());
+    let outcome = ran.outcome.expect("the index opens");
+    assert!(outcome.problems.iter().any(|problem| matches!(problem, Problem::Untrusted { .. })));
+    assert!(!ran.log.iter().any(|event| matches!(event, ServerEvent::Expunged(_) | ServerEvent::Retr(_))));
+    repair(ran.world, 2)
+}
+
+/// I4: a message that its target refuses is held, durable, and delivered once when the target takes it.
+#[test]
+fn a_target_that_refuses_from_any_step_delays_and_doubles_nothing() {
+    let mut held = 0;
+    let mut explorer = Explorer::default();
+    for keep in [Keep::Forever, Keep::None] {
+        let mail = maildrop(2, false);
+        let scenario = Scenario::new(keep, &mail);
+        for step in 0..steps(&mail, &scenario) {
+            let ran = run_failing(&scenario, 2, Failure::Refusal(step), true);
+            let outcome = ran.outcome.expect("the index opens");
+            held += outcome.summary.held;
+            for (world, _) in aftermath(ran.snapshots, ran.world) {
+                let ended = explorer.end(world, &scenario, 1);
+                assert_eq!(ended, Ok(()), "{keep:?} refusing from step {step}");
+            }
+        }
+    }
+    assert!(held > 0, "nothing was ever held");
+}
