@@ -76,7 +76,7 @@ pub struct Account {
     pub tls: Tls,
     /// Whether a password may be sent over a connection without TLS.
     pub allow_cleartext: bool,
-    /// Certificates to trust instead of the system's (PEM).
+    /// Certificates to trust besides the system's (PEM).
     pub ca_file: Option<PathBuf>,
     /// Login name: not empty, no control characters.
     pub user: String,
