@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{FetchArgs, OneShotArgs};
 use super::failure::Failure;
+use super::hints::Place;
 use crate::config::{
     self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordSource, Target, Tls,
 };
@@ -31,8 +32,10 @@ pub(super) struct Chosen {
     pub(super) accounts: Vec<Account>,
     /// All accounts of the configuration, chosen or not.
     pub(super) configured: Vec<AccountName>,
-    /// The command that fetches all of them again; `None` where the same long line has to be given again.
-    again: Option<String>,
+    /// The program with the options that lead it to the same accounts, as a hint says it.
+    program: String,
+    /// Whether they come from the command line, and not from a configuration.
+    is_one_shot: bool,
 }
 
 /// Where the files of an account lie.
@@ -54,12 +57,24 @@ impl Files {
 }
 
 impl Chosen {
-    /// What to run to fetch an account again, as a hint says it.
-    pub(super) fn again(&self, name: &AccountName) -> String {
-        match &self.again {
-            Some(command) => format!("run `{command} {name}` again"),
-            None => "run the same command again".to_owned(),
-        }
+    /// What hints about an account name.
+    pub(super) fn place(&self, account: &Account) -> Place {
+        let (program, name) = (&self.program, &account.name);
+        let Target::Maildir(maildir) = &account.deliver;
+        let mut accept = format!("{program} account accept-target {name}");
+        let again = if self.is_one_shot {
+            let _ = write!(accept, " --into maildir:{}", maildir.display());
+            "run the same command again".to_owned()
+        } else {
+            format!("run `{program} {name}` again")
+        };
+        let files = Files::of(&self.state_dir, name);
+        Place { name: name.clone(), files, maildir: Some(maildir.clone()), again, accept }
+    }
+
+    /// The command that takes over what another account knows.
+    pub(super) fn rename(&self, old: &str, new: &AccountName) -> String {
+        format!("{} account rename {old} {new}", self.program)
     }
 }
 
@@ -101,21 +116,42 @@ impl Global {
         }
         let is_chosen = |account: &Account| names.is_empty() || names.iter().any(|name| account.name.as_str() == name);
         let accounts = config.accounts.into_iter().filter(is_chosen).collect();
-        let mut again = "fetchonce".to_owned();
-        for (option, value) in [("--config", &self.config), ("--state-dir", &self.state_dir)] {
-            if let Some(path) = value {
-                let _ = write!(again, " {option} {}", path.display());
-            }
-        }
-        Ok(Chosen { state_dir: config.state_dir, accounts, configured, again: Some(again) })
+        Ok(Chosen { state_dir: config.state_dir, accounts, configured, program: self.program(), is_one_shot: false })
     }
 
-    /// The account with this name, and where its state lies.
-    pub(super) fn account(&self, name: &AccountName) -> Result<(Account, Chosen), Failure> {
-        let chosen = self.configured(&[name.to_string()])?;
-        match chosen.accounts.first().cloned() {
-            Some(account) => Ok((account, chosen)),
-            None => Err(unknown_account(name.as_str(), &chosen.configured)),
+    /// The program with these options, as a hint says it.
+    pub(super) fn program(&self) -> String {
+        let mut program = "fetchonce".to_owned();
+        for (option, value) in [("--config", &self.config), ("--state-dir", &self.state_dir)] {
+            if let Some(path) = value {
+                let _ = write!(program, " {option} {}", path.display());
+            }
+        }
+        program
+    }
+
+    /// One configured account, or one that is fetched without a configuration into `into`: its Maildir, and its place.
+    pub(super) fn target(&self, name: &AccountName, into: Option<&str>) -> Result<(PathBuf, Place), Failure> {
+        let Some(into) = into else {
+            let chosen = self.configured(&[name.to_string()])?;
+            let account = chosen.accounts.first().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
+            let Target::Maildir(maildir) = &account.deliver;
+            return Ok((maildir.clone(), chosen.place(account)));
+        };
+        let Target::Maildir(maildir) = parse_target(into)?;
+        let place = self.place(&self.state()?.0, name);
+        Ok((maildir.clone(), Place { maildir: Some(maildir), ..place }))
+    }
+
+    /// What hints about an account name, where nothing but its name is known.
+    pub(super) fn place(&self, state_dir: &Path, name: &AccountName) -> Place {
+        let program = self.program();
+        Place {
+            name: name.clone(),
+            files: Files::of(state_dir, name),
+            maildir: None,
+            again: format!("run `{program} {name}` again"),
+            accept: format!("{program} account accept-target {name}"),
         }
     }
 
@@ -161,13 +197,9 @@ impl Global {
             let hint = error.hint().unwrap_or("write `pop3s://USER@HOST`").to_owned();
             Failure::new(Exit::Usage, error, hint)
         })?;
-        let environment = Environment::of_process();
-        let wrong = |option: &str, error: &config::ValueError| {
-            Failure::usage(format!("{option}: {error}"), error.hint().unwrap_or("see `fetchonce fetch --help`"))
-        };
-        let deliver = Target::parse(into, &environment.current_dir, environment.home.as_deref())
-            .map_err(|error| wrong("--into", &error))?;
-        let keep = args.keep.as_deref().map(config::parse_keep).transpose().map_err(|error| wrong("--keep", &error))?;
+        let deliver = parse_target(into)?;
+        let keep =
+            args.keep.as_deref().map(config::parse_keep).transpose().map_err(|error| wrong_option("--keep", &error))?;
         let is_set = std::env::var_os(PASSWORD_VARIABLE).is_some();
         let password = match &args.password_command[..] {
             [] if is_set => PasswordSource::Env(PASSWORD_VARIABLE.to_owned()),
@@ -188,8 +220,24 @@ impl Global {
             timeout: limits::SILENCE,
             deadline: limits::RUN,
         };
-        Ok(Chosen { state_dir: self.state_dir_alone()?, accounts: vec![account], configured: Vec::new(), again: None })
+        Ok(Chosen {
+            state_dir: self.state_dir_alone()?,
+            accounts: vec![account],
+            configured: Vec::new(),
+            program: self.program(),
+            is_one_shot: true,
+        })
     }
+}
+
+fn parse_target(into: &str) -> Result<Target, Failure> {
+    let environment = Environment::of_process();
+    Target::parse(into, &environment.current_dir, environment.home.as_deref())
+        .map_err(|error| wrong_option("--into", &error))
+}
+
+fn wrong_option(option: &str, error: &config::ValueError) -> Failure {
+    Failure::usage(format!("{option}: {error}"), error.hint().unwrap_or("see `fetchonce fetch --help`"))
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -82,6 +82,9 @@ pub(super) enum AccountCommand {
     AcceptTarget {
         /// The account
         account: AccountName,
+        /// Its Maildir, for an account that no configuration knows
+        #[arg(long, value_name = "TARGET")]
+        into: Option<String>,
     },
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Place {
     pub(super) maildir: Option<PathBuf>,
     /// What to run to fetch the account again.
     pub(super) again: String,
+    /// The command that accepts its Maildir as it is now.
+    pub(super) accept: String,
 }
 
 impl Place {
@@ -60,8 +62,7 @@ impl Place {
     }
 
     fn of_target(&self, error: &TargetError) -> String {
-        let name = &self.name;
-        let accept = format!("if it is to stay as it is now, run `fetchonce account accept-target {name}`");
+        let accept = format!("if it is to stay as it is now, run `{}`", self.accept);
         match error {
             TargetError::Io { source, .. } if is_disk_failure(source) => {
                 format!("look after the disk, then {}; what is not delivered is still on the server", self.again)

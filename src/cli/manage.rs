@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::hints::Place;
 use super::run::{has_content, known_indexes};
 use super::screen::{Screen, Talk};
-use crate::config::{AccountName, Target};
+use crate::config::AccountName;
 use crate::deliver::TargetError;
 use crate::deliver::maildir::Maildir;
 use crate::host::{AccountLock, Host};
@@ -28,16 +28,14 @@ struct Opened<'h> {
     _lock: AccountLock,
 }
 
-fn open<'h>(world: &'h World, state_dir: &Path, name: &AccountName) -> Result<Opened<'h>, Failure> {
-    let files = Files::of(state_dir, name);
-    if !has_content(&world.host, &files.index) {
+fn open<'h>(world: &'h World, state_dir: &Path, place: Place) -> Result<Opened<'h>, Failure> {
+    if !has_content(&world.host, &place.files.index) {
         let known: Vec<AccountName> =
             known_indexes(&world.host, state_dir).iter().filter_map(|name| name.parse().ok()).collect();
-        return Err(unknown_account(name.as_str(), &known));
+        return Err(unknown_account(place.name.as_str(), &known));
     }
-    let lock = AccountLock::acquire(&files.lock).map_err(Place::locked)?;
-    let place = Place { name: name.clone(), files, maildir: None, again: format!("run `fetchonce {name}` again") };
-    let nobody = Identity { name: name.to_string(), server: String::new(), port: 0, user: String::new() };
+    let lock = AccountLock::acquire(&place.files.lock).map_err(Place::locked)?;
+    let nobody = Identity { name: place.name.to_string(), server: String::new(), port: 0, user: String::new() };
     let index = Index::open(&world.host, &place.files.index, &nobody).map_err(|error| place.failure(error))?;
     Ok(Opened { place, index, _lock: lock })
 }
@@ -51,7 +49,7 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
         let hint = "choose another name; two accounts are never made one";
         return Err(Failure::usage(format!("there is an account `{new}` already"), hint));
     }
-    let Opened { place, mut index, _lock } = open(world, &state_dir, old)?;
+    let Opened { place, mut index, _lock } = open(world, &state_dir, global.place(&state_dir, old))?;
     let _new_lock = AccountLock::acquire(&files.lock).map_err(Place::locked)?;
     let failed = |doing: &'static str, path: &Path| {
         let path = path.to_owned();
@@ -84,15 +82,18 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
 }
 
 /// `account accept-target ACCOUNT`.
-pub(super) fn accept_target(world: &World, global: &Global, name: &AccountName) -> Result<Exit, Failure> {
-    let (account, chosen) = global.account(name)?;
-    let Target::Maildir(path) = &account.deliver;
+pub(super) fn accept_target(
+    world: &World,
+    global: &Global,
+    name: &AccountName,
+    into: Option<&str>,
+) -> Result<Exit, Failure> {
+    let (path, place) = global.target(name, into)?;
     let screen = Screen::new(Talk::Normal);
-    let Opened { mut place, mut index, _lock } = open(world, &chosen.state_dir, name)?;
-    place.maildir = Some(path.clone());
-    place.again = chosen.again(name);
+    let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
+    let Opened { place, mut index, _lock } = open(world, &state_dir, place)?;
     let shown = printable(&path.display().to_string());
-    let known = index.target_at(path).map_err(|error| place.failure(error))?;
+    let known = index.target_at(&path).map_err(|error| place.failure(error))?;
     let Some(target) = known else {
         screen.say(&format!("{name} never delivered to {shown}: there is nothing to accept\n"));
         return Ok(Exit::Fine);
@@ -107,7 +108,7 @@ pub(super) fn accept_target(world: &World, global: &Global, name: &AccountName) 
         ));
     }
     let accept = || {
-        let (maildir, marker) = Maildir::create(&world.host, path, index.id())?;
+        let (maildir, marker) = Maildir::create(&world.host, &path, index.id())?;
         Ok((maildir.generation()?, marker))
     };
     let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
@@ -125,7 +126,7 @@ pub(super) fn accept_target(world: &World, global: &Global, name: &AccountName) 
 /// `seen skip ACCOUNT UID`.
 pub(super) fn skip(world: &World, global: &Global, name: &AccountName, uid: &OsStr) -> Result<Exit, Failure> {
     let (state_dir, _) = global.state()?;
-    let Opened { place, mut index, _lock } = open(world, &state_dir, name)?;
+    let Opened { place, mut index, _lock } = open(world, &state_dir, global.place(&state_dir, name))?;
     let shown = escaped(uid.as_bytes(), limits::SHOWN_CHARS);
     let skipped = match Uid::new(uid.as_bytes()) {
         Some(uid) => index.skip(&uid).map_err(|error| place.failure(error))?,

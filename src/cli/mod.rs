@@ -78,7 +78,9 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
         Command::Fetch(args) => run::fetch(world, &global, &args),
         Command::Status { accounts } => status::status(world, &global, &accounts),
         Command::Account(AccountCommand::Rename { old, new }) => manage::rename(world, &global, &old, &new),
-        Command::Account(AccountCommand::AcceptTarget { account }) => manage::accept_target(world, &global, &account),
+        Command::Account(AccountCommand::AcceptTarget { account, into }) => {
+            manage::accept_target(world, &global, &account, into.as_deref())
+        }
         Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),
         Command::Demo => demo::demo(world),
     }

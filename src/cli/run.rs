@@ -71,13 +71,7 @@ pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<
 }
 
 fn prepare(world: &World, account: &Account, chosen: &Chosen, args: &FetchArgs) -> Work {
-    let Target::Maildir(maildir) = &account.deliver;
-    let place = Place {
-        name: account.name.clone(),
-        files: Files::of(&chosen.state_dir, &account.name),
-        maildir: Some(maildir.clone()),
-        again: chosen.again(&account.name),
-    };
+    let place = chosen.place(account);
     let refused = if args.as_new { None } else { known_by_another_name(world, account, &place.files, chosen) };
     let is_asked = matches!(account.password, PasswordSource::Prompt) && refused.is_none();
     let prompted = is_asked.then(|| account.password.obtain(account.name.as_str()).map_err(Place::no_password));
@@ -97,9 +91,7 @@ fn known_by_another_name(world: &World, account: &Account, files: &Files, chosen
     Some(Failure::words(
         Exit::Config,
         format!("this account is new, but `{old}` has fetched the same mailbox: all its mail would come a second time"),
-        format!(
-            "if it was renamed, run `fetchonce account rename {old} {new}`; for a second copy, give `--as-new` once"
-        ),
+        format!("if it was renamed, run `{}`; for a second copy, give `--as-new` once", chosen.rename(&old, new)),
     ))
 }
 

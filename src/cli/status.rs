@@ -1,10 +1,9 @@
 //! `status`: one line an account.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::World;
-use super::accounts::{Files, Global, unknown_account};
+use super::accounts::{Global, unknown_account};
 use super::failure::Failure;
 use super::hints::Place;
 use super::run::{has_content, known_indexes};
@@ -33,7 +32,7 @@ pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName]) -> 
     let width = chosen.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
     let mut exits = Vec::new();
     for name in chosen {
-        match line(&world.host, &state_dir, name) {
+        match line(&world.host, &global.place(&state_dir, name)) {
             Ok(line) => screen.print(&format!("{:width$}  {line}\n", name.as_str()))?,
             Err(failure) => {
                 screen.tell(Some(name.as_str()), &failure.told());
@@ -44,8 +43,8 @@ pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName]) -> 
     Ok(Exit::most_telling(exits))
 }
 
-fn line(host: &dyn Host, state_dir: &Path, name: &AccountName) -> Result<String, Failure> {
-    let files = Files::of(state_dir, name);
+fn line(host: &dyn Host, place: &Place) -> Result<String, Failure> {
+    let Place { name, files, .. } = place;
     if !has_content(host, &files.index) {
         return Ok("never fetched".to_owned());
     }
@@ -53,12 +52,6 @@ fn line(host: &dyn Host, state_dir: &Path, name: &AccountName) -> Result<String,
         let nobody = Identity { name: name.to_string(), server: String::new(), port: 0, user: String::new() };
         let index = Index::open(host, &files.index, &nobody)?;
         Ok((index.runs(1)?.pop(), index.totals()?))
-    };
-    let place = Place {
-        name: name.clone(),
-        files: files.clone(),
-        maildir: None,
-        again: format!("run `fetchonce {name}` again"),
     };
     let (last, totals) = read().map_err(|error| place.failure(error))?;
     let is_running = matches!(AccountLock::acquire_existing(&files.lock), Err(LockError::Held(_)));

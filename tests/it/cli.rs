@@ -271,7 +271,7 @@ fn a_missing_maildir_is_not_made_again_until_it_is_accepted() {
     let home = Home::new();
     home.run(&[]).is_fine_and_silent();
     fs::remove_dir_all(home.path("Mail-work")).unwrap();
-    home.run(&[]).failed(73, &["has disappeared", "fetchonce account accept-target work"]);
+    home.run(&[]).failed(73, &["has disappeared", "run `fetchonce --config config.toml account accept-target work`"]);
     assert!(!home.path("Mail-work").exists());
 
     let ran = home.run(&["account", "accept-target", "work"]);
@@ -383,6 +383,15 @@ fn one_shot_needs_no_configuration() {
     assert!(home.maildrop.lock().unwrap().messages.is_empty());
     let ran = home.run_bare(&["status", "--state-dir", "once"]);
     assert!(ran.out.starts_with("alice@127.0.0.1  ") && ran.out.contains(": fine, 7 deleted;"), "{ran:?}");
+
+    fs::remove_dir_all(home.path("Mail")).unwrap();
+    let accept = format!(
+        "fetchonce --state-dir once account accept-target alice@127.0.0.1 --into maildir:{}",
+        home.path("Mail").display()
+    );
+    with_password().failed(73, &[&accept]);
+    assert_eq!(home.run_bare(&accept.split(' ').skip(1).collect::<Vec<_>>()).code, Some(0));
+    with_password().is_fine_and_silent();
     // STARTTLS is mandatory without `--tls none`, and this server has none.
     ran_with_starttls(&home, &url);
 }
@@ -398,7 +407,10 @@ fn a_renamed_account_keeps_all_that_it_knows() {
     home.run(&[]).is_fine_and_silent();
     home.configure(&home.account("job").replace("Mail-job", "Mail-work"));
     // Going on would fetch everything a second time.
-    home.run(&[]).failed(78, &["`work` has fetched the same mailbox", "fetchonce account rename work job"]);
+    home.run(&[]).failed(
+        78,
+        &["`work` has fetched the same mailbox", "run `fetchonce --config config.toml account rename work job`"],
+    );
     assert_eq!(home.retrieved(), 7);
     let ran = home.run(&["account", "rename", "work", "job"]);
     assert!(ran.code == Some(0) && ran.err.starts_with("work is now job"), "{ran:?}");
