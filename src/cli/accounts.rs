@@ -256,6 +256,7 @@ pub(super) fn unknown_account(name: &str, known: &[AccountName]) -> Failure {
     let near = |word: &str| (strsim::normalized_damerau_levenshtein(name, word), word.to_owned());
     let nearest = names.clone().map(near).chain(COMMANDS.map(near)).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = match nearest {
+        Some((_, word)) if word == name => format!("a command comes first: `fetchonce {word}`"),
         Some((score, word)) if score > 0.5 => format!("did you mean `{word}`?"),
         _ if known.is_empty() => "no account has been fetched here yet".to_owned(),
         _ => format!("known accounts: {}", names.collect::<Vec<_>>().join(", ")),

@@ -95,11 +95,16 @@ fn known_by_another_name(world: &World, account: &Account, files: &Files, chosen
     ))
 }
 
+/// Whether another account's index is of this mailbox, and has delivered from it.
 fn is_of_maildrop(world: &World, state_dir: &Path, name: &str, account: &Account) -> bool {
     let Ok(name) = name.parse() else { return false };
     let path = Files::of(state_dir, &name).index;
-    let known = Index::open(&world.host, &path, &identity(account)).and_then(|index| index.identity());
-    known.is_ok_and(|known| known.server.eq_ignore_ascii_case(&account.server) && known.user == account.user)
+    let read = |index: Index<'_>| Ok((index.identity()?, index.totals()?));
+    // An index that cannot be read is no reason to stop this account: its own run tells.
+    Index::open(&world.host, &path, &identity(account)).and_then(read).is_ok_and(|(known, totals)| {
+        let is_same = known.server.eq_ignore_ascii_case(&account.server) && known.user == account.user;
+        is_same && totals.delivered + totals.held + totals.untrusted > 0
+    })
 }
 
 /// The names of the accounts that have an index with something in it, sorted.
@@ -169,11 +174,11 @@ impl Fetching<'_> {
             Some(AccountLock::acquire(&place.files.lock).map_err(Place::locked)?)
         };
         let identity = identity(&account);
-        let mut index = self.open_index(&place, &identity)?;
         let password = match prompted {
             Some(prompted) => prompted?,
             None => account.password.obtain(account.name.as_str()).map_err(Place::no_password)?,
         };
+        let mut index = self.open_index(&place, &identity)?;
         let watch = Watch {
             screen: self.screen,
             bar: self.screen.progress.account(format!("{:1$}", account.name.as_str(), self.width)),

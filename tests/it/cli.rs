@@ -236,6 +236,7 @@ fn a_mistake_in_the_configuration_is_named_and_placed() {
 fn usage_mistakes_are_told_with_the_nearest_word() {
     let home = Home::new();
     home.run(&["wrok"]).failed(2, &["there is no account `wrok`", "did you mean `work`?"]);
+    home.run(&["work", "status"]).failed(2, &["a command comes first: `fetchonce status`"]);
     home.run(&["stauts"]).failed(2, &["did you mean `status`?"]);
     home.run(&["pop3s://alice@h"]).failed(2, &["--into"]);
     home.run(&["pop3s://alice:canary@h", "--into", "maildir:M"]).failed(2, &["must not hold a password"]);
