@@ -1,5 +1,7 @@
 //! Messages on their way from the session into a target, made durable and recorded a batch at a time.
 
+use std::time::Duration;
+
 use super::session::{Open, Retrieval, body_cap};
 use super::targets::Targets;
 use super::{FetchError, Runner};
@@ -7,9 +9,16 @@ use crate::deliver::TargetError;
 use crate::deliver::maildir::Staged;
 use crate::index::IntentRecord;
 use crate::model::{MessageNumber, Receipt, RowId, Uid, limits};
-use crate::plan::{Fetch, FetchRow, Verdict};
+use crate::plan::{Fetch, FetchRow, Reason, Verdict};
 use crate::pop3::{Matched, RetrError, Retrieved, Sighting};
 use crate::report::{Event, Problem};
+
+/// A message that is durable and recorded, and what this session saw of it.
+struct Recorded {
+    receipt: Receipt,
+    number: MessageNumber,
+    sighting: Sighting,
+}
 
 /// Whole messages in `tmp/` of one target, not durable yet.
 pub(super) struct Batch {
@@ -67,20 +76,22 @@ impl Runner<'_, '_> {
             observer.observe(account, &Event::Received(crate::model::Octets(stored.len() as u64)));
             incoming.write(stored)
         });
-        match result {
-            Ok(retrieved) => Ok((incoming.finish().map_err(|error| Retrieval::Failed(error.into()))?, retrieved)),
-            Err(error) => {
-                // Nothing was promised; what cannot be removed now is swept by the next run.
-                let _ = maildir.discard(&delivery);
-                if let RetrError::Sink(source) = error {
-                    let path = maildir.root().to_owned();
-                    let refusal = refuse_or_fail(TargetError::Io { doing: "write a message into", path, source });
-                    if matches!(refusal, Retrieval::TargetRefuses(_)) {
-                        open.session.drain_body().map_err(|error| Retrieval::Failed(error.into()))?;
-                    }
-                    return Err(refusal);
+        let error = match result {
+            Ok(retrieved) => return Ok((incoming.finish().map_err(refuse_or_fail)?, retrieved)),
+            Err(error) => error,
+        };
+        // Nothing was promised; what cannot be removed now is swept by the next run.
+        let _ = maildir.discard(&delivery);
+        match error {
+            RetrError::Refused { text, .. } => Err(Retrieval::Refused(text)),
+            RetrError::Session(error) => Err(Retrieval::Failed(error.into())),
+            RetrError::Sink(source) => {
+                let path = maildir.root().to_owned();
+                let refusal = refuse_or_fail(TargetError::Io { doing: "write a message into", path, source });
+                if matches!(refusal, Retrieval::TargetRefuses(_)) {
+                    open.session.drain_body().map_err(|error| Retrieval::Failed(error.into()))?;
                 }
-                Err(error.into())
+                Err(refusal)
             }
         }
     }
@@ -96,10 +107,7 @@ impl Runner<'_, '_> {
         retrieved: Retrieved,
     ) -> Result<(), FetchError> {
         let row = fetch.row.committed(&open.fresh);
-        let seen_from = match (row, fetch.row) {
-            (Some(row), _) | (None, FetchRow::Expected(row)) => row,
-            (None, _) => return Ok(()),
-        };
+        let ((Some(seen_from), _) | (None, FetchRow::Expected(seen_from))) = (row, fetch.row) else { return Ok(()) };
         let twins = self.index.twins(seen_from, retrieved.content.full)?;
         if let Verdict::SameAs(known) = (self.rules.judge)(&twins, open.listing.complete) {
             targets.get(self.index, batch.target())?.discard(staged.delivery())?;
@@ -110,6 +118,7 @@ impl Runner<'_, '_> {
             Some(row) => row,
             None => self.index.add_beside(seen_from, &fetch.listed.uid, fetch.listed.size)?,
         };
+        self.supersede(open, fetch, row, true)?;
         let (delivery, inode) = (staged.delivery().clone(), staged.inode());
         batch.push(Waiting {
             staged,
@@ -141,6 +150,7 @@ impl Runner<'_, '_> {
                 known
             }
         };
+        self.supersede(open, fetch, lives_on, false)?;
         self.summary.recognised += 1;
         self.emit(&Event::Recognised { uid: &fetch.listed.uid });
         let Some(receipt) = self.index.receipt(lives_on)? else { return Ok(()) };
@@ -148,6 +158,15 @@ impl Runner<'_, '_> {
         let due = self.is_due_now(open, lives_on)?;
         let matched = due.then(|| Matched::prove(&receipt, retrieved.sighting).ok()).flatten();
         self.dele(open, matched.into_iter().collect())
+    }
+
+    /// Where the unique-id alone proved nothing, its content now tells which of its rows is listed.
+    fn supersede(&mut self, open: &Open<'_>, fetch: &Fetch, row: RowId, is_other: bool) -> Result<(), FetchError> {
+        let was_in_doubt = matches!(fetch.reason, Reason::Unproven | Reason::Due) && !fetch.is_copy;
+        if was_in_doubt && open.listing.complete {
+            self.index.supersede(row, is_other)?;
+        }
+        Ok(())
     }
 
     fn is_due_now(&self, open: &Open<'_>, row: RowId) -> Result<bool, FetchError> {
@@ -166,23 +185,20 @@ impl Runner<'_, '_> {
         if batch.is_empty() {
             return Ok(());
         }
-        let (receipts, delivered) = self.make_durable(targets, batch)?;
+        let recorded = self.make_durable(targets, batch)?;
         let Some(open) = open else { return Ok(()) };
+        let due = open.listing.complete && self.job.keep.is_due(Duration::ZERO);
         let mut matched = Vec::new();
-        for (receipt, (number, sighting)) in receipts.iter().zip(delivered) {
-            open.session.settle(number, receipt);
-            if open.listing.complete && !receipt.is_held() && self.job.keep.is_due(std::time::Duration::ZERO) {
-                matched.extend(Matched::prove(receipt, sighting).ok());
+        for Recorded { receipt, number, sighting } in recorded {
+            open.session.settle(number, &receipt);
+            if due {
+                matched.extend(Matched::prove(&receipt, sighting).ok());
             }
         }
         self.dele(open, matched)
     }
 
-    fn make_durable(
-        &mut self,
-        targets: &mut Targets<'_>,
-        batch: Batch,
-    ) -> Result<(Vec<Receipt>, Vec<(MessageNumber, Sighting)>), FetchError> {
+    fn make_durable(&mut self, targets: &mut Targets<'_>, batch: Batch) -> Result<Vec<Recorded>, FetchError> {
         let target = batch.target;
         let (mut files, mut records, mut uids, mut seen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for message in batch.messages {
@@ -218,7 +234,8 @@ impl Runner<'_, '_> {
                 self.emit(&Event::Delivered { uid, octets });
             }
         }
-        Ok((receipts, seen))
+        let recorded = |(receipt, (number, sighting))| Recorded { receipt, number, sighting };
+        Ok(receipts.into_iter().zip(seen).map(recorded).collect())
     }
 
     /// The target refuses a message: it goes into the held Maildir, durable, and stays on the server (I4).

@@ -8,7 +8,7 @@ use super::{FetchError, Next, Purpose, Runner};
 use crate::model::{Listing, MessageNumber, Octets, RowId, Seen, Timestamp, limits};
 use crate::plan::{Decision, Evidence, Evidences, Facts, Fetch, Plan, Reason};
 use crate::pop3::{
-    self, DeleOutcome, Matched, RetrError, Session, SightedContent, Sighting, Timing, TopReply, Transaction, Update,
+    self, DeleOutcome, Matched, Session, SightedContent, Sighting, Timing, TopReply, Transaction, Update,
 };
 use crate::report::{Event, Problem};
 
@@ -33,7 +33,7 @@ impl<'r> Runner<'r, '_> {
         let seen = self.index.seen()?;
         let (mut plan, sightings) = self.decide(&mut session, &listing, &seen)?;
         narrow(&mut plan, purpose);
-        self.report_plan(&listing, &plan, purpose);
+        self.report_plan(&listing, &plan, purpose)?;
         let Some(targets) = targets else {
             let _ = session.quit();
             return Ok(Next::Troubled(Vec::new()));
@@ -51,7 +51,7 @@ impl<'r> Runner<'r, '_> {
             Err(_) => drop(open),
         }
         result?;
-        Ok(Next::Troubled(plan.troubled.iter().filter_map(|fetch| waiting_row(fetch)).collect()))
+        Ok(Next::Troubled(plan.troubled.iter().filter_map(waiting_row).collect()))
     }
 
     fn connect(&self) -> Result<Session<'r, Transaction>, FetchError> {
@@ -99,9 +99,9 @@ impl<'r> Runner<'r, '_> {
         Ok((&recorded.server, recorded.port, &recorded.user) != (&now.server, now.port, &now.user))
     }
 
-    fn report_plan(&mut self, listing: &Listing, plan: &Plan, purpose: Purpose) {
+    fn report_plan(&mut self, listing: &Listing, plan: &Plan, purpose: Purpose) -> Result<(), FetchError> {
         if purpose != Purpose::All {
-            return;
+            return Ok(());
         }
         let is_known = |reason| matches!(reason, Reason::AlreadyDelivered | Reason::Due | Reason::DueButPartial);
         self.summary.listed = listing.messages.len() as u64;
@@ -112,12 +112,13 @@ impl<'r> Runner<'r, '_> {
         if !listing.complete {
             self.problem(Problem::PartialListing);
         }
-        if plan.contradicted {
+        if plan.contradicted && !self.account_changed()? {
             self.problem(Problem::Contradicted);
         }
         if !plan.lost.is_empty() {
             self.problem(Problem::Vanished { messages: plan.lost.len() });
         }
+        Ok(())
     }
 
     /// Commits what the listing says, before anything is fetched by it; one that says nothing new costs no commit.
@@ -227,6 +228,8 @@ impl<'r> Runner<'r, '_> {
                 self.summary.unconfirmed += open.deleted.len() as u64;
                 self.problem(Problem::QuitRejected { text });
             }
+            // Where nothing was to be deleted, the reply tells nothing.
+            Update::Unknown(_) if open.deleted.is_empty() => {}
             Update::Unknown(error) => {
                 self.summary.unconfirmed += open.deleted.len() as u64;
                 return Err(error.into());
@@ -247,20 +250,6 @@ pub(super) enum Retrieval {
     TargetRefuses(crate::deliver::TargetError),
     /// The session or the disk failed.
     Failed(FetchError),
-}
-
-impl From<RetrError> for Retrieval {
-    fn from(error: RetrError) -> Self {
-        match error {
-            RetrError::Refused { text, .. } => Self::Refused(text),
-            RetrError::Session(error) => Self::Failed(error.into()),
-            RetrError::Sink(source) => Self::TargetRefuses(crate::deliver::TargetError::Io {
-                doing: "write a message into",
-                path: std::path::PathBuf::new(),
-                source,
-            }),
-        }
-    }
 }
 
 /// The longest body to accept: sizes are estimates on some servers, but an endless body is not a message (I8).

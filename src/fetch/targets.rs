@@ -78,12 +78,11 @@ impl<'h> Targets<'h> {
     }
 
     fn open_path(&mut self, index: &mut Index<'_>, path: &Path, kind: TargetKind) -> Result<i64, FetchError> {
-        let (maildir, target) = match index.target_at(path)? {
-            Some(target) => (open_known(self.host, index, &target)?, target),
-            None => {
-                let (maildir, marker) = Maildir::create(self.host, path, index.id())?;
-                (maildir, index.add_target(kind, path, &marker)?)
-            }
+        let (maildir, target) = if let Some(target) = index.target_at(path)? {
+            (open_known(self.host, index, &target)?, target)
+        } else {
+            let (maildir, marker) = Maildir::create(self.host, path, index.id())?;
+            (maildir, index.add_target(kind, path, &marker)?)
         };
         let id = target.id;
         self.open.entry(id).or_insert(Opened { maildir, target, counted: false });

@@ -97,6 +97,20 @@ impl Index<'_> {
         })
     }
 
+    /// The content of a unique-id that is listed once was seen: it is `row`'s, so the other live rows of it are absent.
+    ///
+    /// With `contradicted` the unique-id named other content before, and a new epoch begins (I6).
+    pub fn supersede(&mut self, row: RowId, contradicted: bool) -> Result<(), IndexError> {
+        self.commit(|db| {
+            db.execute(
+                "UPDATE message SET gone = (SELECT max(id) FROM listing)
+                 WHERE uid = (SELECT uid FROM message WHERE id = ?1) AND id <> ?1 AND gone IS NULL",
+                [row.0],
+            )?;
+            db.execute("UPDATE account SET epoch = epoch + ?1", [contradicted]).map(drop)
+        })
+    }
+
     /// A fetched message is a known row's, under the same unique-id: that row lives on, and a NEW row made for it goes.
     pub fn merge(&mut self, fresh: Option<RowId>, known: RowId, size: Option<Octets>) -> Result<(), IndexError> {
         self.commit(|db| {

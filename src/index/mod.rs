@@ -69,7 +69,7 @@ pub struct Index<'h> {
     connection: Connection,
     host: &'h dyn Host,
     path: PathBuf,
-    index_id: String,
+    id: String,
 }
 
 impl<'h> Index<'h> {
@@ -102,10 +102,10 @@ impl<'h> Index<'h> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(IndexError::OldSqlite(rusqlite::version()));
         }
-        let mut index = Self { connection, host, path: path.to_owned(), index_id: String::new() };
+        let mut index = Self { connection, host, path: path.to_owned(), id: String::new() };
         index.configure().map_err(|source| classify(path, source))?;
         index.migrate(identity)?;
-        index.index_id = index.read(|db| db.query_row("SELECT index_id FROM account", [], |row| row.get(0)))?;
+        index.id = index.read(|db| db.query_row("SELECT index_id FROM account", [], |row| row.get(0)))?;
         Ok(index)
     }
 
@@ -155,7 +155,7 @@ impl<'h> Index<'h> {
     /// The random id of this index; it is part of every file name that it gives.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.index_id
+        &self.id
     }
 
     /// The file.

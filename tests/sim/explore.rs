@@ -168,7 +168,7 @@ pub(crate) fn faults(maildrop: &Maildrop, replies: u32) -> Vec<Faults> {
     for order in [Order::Reversed, Order::Rotated(1)] {
         all.push(Faults { order, ..Faults::default() });
     }
-    for shown in 0..maildrop.messages.len() as u32 {
+    for shown in 0..count(maildrop.messages.len()) {
         for list_only in [ListOnly::InUidl(shown), ListOnly::InFirstUidl(shown)] {
             all.push(Faults { list_only: Some(list_only), ..Faults::default() });
         }
@@ -192,6 +192,11 @@ pub(crate) fn faults(maildrop: &Maildrop, replies: u32) -> Vec<Faults> {
     all
 }
 
+/// Small counts of the simulation.
+pub(crate) fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("the simulation counts no millions")
+}
+
 fn are_twins(maildrop: &Maildrop) -> bool {
     maildrop.messages.windows(2).any(|pair| pair[0].wire == pair[1].wire)
 }
@@ -199,7 +204,7 @@ fn are_twins(maildrop: &Maildrop) -> bool {
 /// How many replies a faultless first session has.
 pub(crate) fn replies(maildrop: &Maildrop, scenario: &Scenario) -> u32 {
     let ran = run(World::new(maildrop.clone()), scenario, 0, Setting::default());
-    1 + ran.log.iter().filter(|event| matches!(event, ServerEvent::Command(_))).count() as u32
+    1 + count(ran.log.iter().filter(|event| matches!(event, ServerEvent::Command(_))).count())
 }
 
 /// Two short messages with one line that begins with a dot; equal ones when `twins`.
@@ -210,13 +215,6 @@ pub(crate) fn maildrop(messages: usize, twins: bool) -> Maildrop {
         maildrop.add(format!("Subject: {number}\nStatus: RO\n\n.line {number}\n").as_bytes());
     }
     maildrop
-}
-
-/// The states that a mail reader leaves which acts at one step of the first run.
-pub(crate) fn with_reader(maildrop: &Maildrop, scenario: &Scenario, reader: (usize, Reader)) -> Vec<(World, bool)> {
-    let setting = Setting { take_snapshots: true, reader: Some(reader), ..Setting::default() };
-    let ran = run(World::new(maildrop.clone()), scenario, 0, setting);
-    aftermath(ran.snapshots, ran.world)
 }
 
 /// The number of steps of a faultless first run.

@@ -29,6 +29,8 @@ pub(crate) struct Scenario {
     pub(crate) later_maildir: &'static str,
     /// The configured server's name in the runs after the first.
     pub(crate) later_server: &'static str,
+    /// Most messages a run fetches; the clean runs at the end have no limit.
+    pub(crate) limit: Option<usize>,
     /// What must be delivered, in stored form.
     pub(crate) expected: Vec<Arc<Vec<u8>>>,
 }
@@ -42,6 +44,7 @@ impl Scenario {
             server: Faults::default(),
             later_maildir: MAILDIR,
             later_server: "localhost",
+            limit: None,
             expected: expected(maildrop),
         }
     }
@@ -64,7 +67,7 @@ impl Scenario {
             held: HELD.into(),
             silence: Duration::from_secs(30),
             deadline: Duration::from_secs(3600),
-            limit: None,
+            limit: self.limit,
             dry_run: false,
         }
     }

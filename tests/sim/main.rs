@@ -8,6 +8,7 @@ mod disk;
 mod explore;
 mod failures;
 mod history;
+mod random;
 mod rows;
 mod weakened;
 mod world;

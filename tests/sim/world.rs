@@ -108,7 +108,9 @@ impl World {
         self.expunged.push(message.clone());
         let count = |all: &[Arc<Vec<u8>>]| all.iter().filter(|content| ***content == stored).count();
         let expunged = self.expunged.iter().filter(|other| stored_form(&other.wire) == stored).count();
-        if count(&self.durably_delivered()) < expunged {
+        // A held message is durable too, and a server may expunge whatever was RETRed.
+        let held = self.disk.durable_contents(&Path::new(HELD).join("new"));
+        if count(&self.durably_delivered()) + count(&held) < expunged {
             self.lost_at_expunge.push(message);
         }
     }
@@ -193,7 +195,7 @@ pub(crate) struct Setting {
 
 impl SimHost {
     pub(crate) fn new(mut world: World, run: usize, setting: Setting) -> Self {
-        world.entropy = (run as u32 + 1, 0);
+        world.entropy = (crate::explore::count(run) + 1, 0);
         let shared = Shared {
             world,
             snapshots: Vec::new(),
@@ -249,10 +251,7 @@ impl Shared {
     }
 
     fn refuses(&self, path: &Path) -> bool {
-        let refused_from = match self.failure {
-            Some(Failure::Refusal(step)) => step,
-            _ => return false,
-        };
+        let Some(Failure::Refusal(refused_from)) = self.failure else { return false };
         self.steps > refused_from && path.starts_with(MAILDIR)
     }
 

@@ -1,0 +1,205 @@
+//! Longer histories from seeds: several crashes and faults, mail that arrives, servers that renumber, move, and reuse
+//! unique-ids, other clients that delete, readers that move and remove, targets that refuse, limits.
+//!
+//! `FETCHONCE_SIM_SEEDS=FROM..TO` runs other seeds than the default ones; a failure names its seed.
+
+use fetchonce::demo::{Faults, ListOnly, Maildrop};
+use fetchonce::policy::Keep;
+
+use crate::KEEPS;
+use crate::explore::{aftermath, faults};
+use crate::history::{CLEAN_RUNS, Scenario, Violation, check_end, expected, run, run_clean};
+use crate::world::{Failure, Reader, Setting, World, stored_form};
+
+const SEEDS: std::ops::Range<u64> = 0..1500;
+
+/// A small generator (SplitMix64): a seed is a history.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, most: usize) -> usize {
+        usize::try_from(self.next() % most as u64).expect("a remainder of a usize fits")
+    }
+
+    fn chance(&mut self, one_in: usize) -> bool {
+        self.below(one_in) == 0
+    }
+
+    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+}
+
+/// One history in the making.
+struct History {
+    random: Random,
+    scenario: Scenario,
+    world: World,
+    /// Messages made so far: each has its own content and its own length.
+    made: usize,
+    /// Whether the mailbox holds identical copies: then nothing happens that makes them one (I6).
+    twins: bool,
+}
+
+impl History {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let keep = *random.pick(&KEEPS);
+        let twins = keep == Keep::Forever && random.chance(4);
+        let mut maildrop = Maildrop::new();
+        let made = 1 + random.below(4);
+        for number in 0..made {
+            maildrop.add(&text(if twins { 0 } else { number }));
+        }
+        let mut scenario = Scenario::new(keep, &maildrop);
+        scenario.server = Faults {
+            no_top: random.chance(5),
+            no_capa: random.chance(8),
+            pipelining: random.chance(2),
+            resp_codes: random.chance(3),
+            delete_on_retr_quit: random.chance(8),
+            ..Faults::default()
+        };
+        Self { random, scenario, world: World::new(maildrop), made, twins }
+    }
+
+    fn play(mut self) -> Result<(), Violation> {
+        let runs = 1 + self.random.below(5);
+        for number in 0..runs {
+            self.run_once(number);
+            if !self.twins {
+                self.change_server();
+            }
+        }
+        self.scenario.limit = None;
+        for clean in 0..CLEAN_RUNS {
+            self.world = run_clean(self.world, &self.scenario, runs + clean)?;
+        }
+        check_end(self.world, &self.scenario, runs + CLEAN_RUNS)
+    }
+
+    /// A run that may be crashed, refused, cut or lied to.
+    fn run_once(&mut self, number: usize) {
+        self.scenario.limit = self.random.chance(4).then(|| 1 + self.random.below(2));
+        if self.random.chance(6) {
+            self.scenario.later_server = if self.scenario.later_server == "localhost" { "moved" } else { "localhost" };
+        }
+        let mut setting = Setting { take_snapshots: self.random.chance(2), ..Setting::default() };
+        setting.connections = (0..4).map(|_| self.connection()).collect();
+        if self.random.chance(5) {
+            setting.failure = Some(Failure::Refusal(self.random.below(60)));
+        }
+        if self.random.chance(4) {
+            setting.reader = Some((self.random.below(80), *self.random.pick(&[Reader::Moves, Reader::Removes])));
+        }
+        if std::env::var_os("FETCHONCE_SIM_TRACE").is_some() {
+            println!("run {number}: {:?} {:?} {:?}", setting.failure, setting.reader, setting.connections[0]);
+        }
+        let ran = run(self.world.clone(), &self.scenario, number, setting);
+        if std::env::var_os("FETCHONCE_SIM_TRACE").is_some() {
+            println!("  {:?}\n  {:?}\n  {:?}", ran.outcome, ran.log, ran.world.index);
+        }
+        let states = aftermath(ran.snapshots, ran.world);
+        self.world = self.random.pick(&states).0.clone();
+        if self.random.chance(3) {
+            self.world.read_mail(*self.random.pick(&[Reader::Moves, Reader::Removes]));
+        }
+        self.world.now += *self.random.pick(&[60, 3600, 86_400]);
+    }
+
+    fn connection(&mut self) -> Faults {
+        let plain = self.scenario.server.clone();
+        if self.random.chance(2) {
+            return plain;
+        }
+        let fault = self.random.pick(&faults(&self.world.maildrop, 16)).clone();
+        let makes_twins_one = fault.empty_listing || matches!(fault.list_only, Some(ListOnly::Everywhere(_)));
+        if self.twins && makes_twins_one {
+            return plain;
+        }
+        Faults {
+            no_top: fault.no_top || plain.no_top,
+            no_capa: fault.no_capa || plain.no_capa,
+            pipelining: plain.pipelining,
+            resp_codes: plain.resp_codes,
+            delete_on_retr_quit: plain.delete_on_retr_quit,
+            ..fault
+        }
+    }
+
+    /// What happens at the server between two sessions.
+    fn change_server(&mut self) {
+        match self.random.below(6) {
+            0 => self.arrive(None),
+            1 => self.renumber(),
+            2 => {
+                let freed = self.delete_by_another_client();
+                // The RFC lets a server use a unique-id again once its message is gone.
+                if let Some(uid) = freed
+                    && self.random.chance(2)
+                {
+                    self.arrive(Some(uid));
+                }
+            }
+            3 => self.world.maildrop.messages.reverse(),
+            _ => {}
+        }
+    }
+
+    fn arrive(&mut self, uid: Option<Vec<u8>>) {
+        let text = text(self.made);
+        self.made += 1;
+        match uid {
+            Some(uid) => self.world.maildrop.add_with_uid(&uid, &text),
+            None => drop(self.world.maildrop.add(&text)),
+        }
+        let message = self.world.maildrop.messages.last().expect("a message was just added");
+        self.scenario.expected.push(stored_form(&message.wire).into());
+        self.scenario.expected.sort();
+    }
+
+    fn renumber(&mut self) {
+        let generation = self.random.next();
+        for (at, message) in self.world.maildrop.messages.iter_mut().enumerate() {
+            message.uid = format!("{generation:x}.{at}").into_bytes();
+        }
+    }
+
+    /// Deletes a message that is delivered; gives its unique-id.
+    fn delete_by_another_client(&mut self) -> Option<Vec<u8>> {
+        let delivered = self.world.delivered();
+        let is_delivered = |wire: &[u8]| delivered.iter().any(|content| ***content == stored_form(wire));
+        let at = self.world.maildrop.messages.iter().position(|message| is_delivered(&message.wire))?;
+        Some(self.world.maildrop.messages.remove(at).uid)
+    }
+}
+
+/// A message of its own content and its own length.
+fn text(number: usize) -> Vec<u8> {
+    let body = ".".repeat(number);
+    format!("Subject: {number}\nX-UID: {number}\n\n.{body}\n").into_bytes()
+}
+
+#[test]
+fn histories_from_seeds() {
+    let seeds = match std::env::var("FETCHONCE_SIM_SEEDS") {
+        Ok(range) => {
+            let (from, to) = range.split_once("..").expect("FETCHONCE_SIM_SEEDS is FROM..TO");
+            from.parse().expect("FROM is a number")..to.parse().expect("TO is a number")
+        }
+        Err(_) => SEEDS,
+    };
+    for seed in seeds {
+        let history = History::new(seed);
+        let initial = expected(&history.world.maildrop).len();
+        assert_eq!(history.play(), Ok(()), "seed {seed}, {initial} messages at first");
+    }
+}
