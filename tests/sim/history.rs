@@ -100,6 +100,8 @@ pub(crate) fn run(world: World, scenario: &Scenario, run: usize, mut setting: Se
         setting.connections = vec![scenario.server.clone(); 4];
     }
     setting.left_out = scenario.left_out;
+    trace(|| format!("run {run}: {:?} {:?} {:?}", setting.failure, setting.reader, setting.connections.first()));
+    trace(|| format!("  before: {world:#?}"));
     let image = world.index.clone();
     let host = SimHost::new(world, run, setting);
     let outcome = match Index::open_image(&host, image.as_ref().map(|image| &image.bytes[..]), &identity()) {
@@ -109,7 +111,15 @@ pub(crate) fn run(world: World, scenario: &Scenario, run: usize, mut setting: Se
     let shared = host.finish();
     let mut world = shared.world;
     world.now += GAP;
+    trace(|| format!("  {outcome:?}\n  {:?}\n  after: {world:#?}", shared.log));
     Ran { world, snapshots: shared.snapshots, outcome, log: shared.log, failed_at: shared.failed_at }
+}
+
+/// With `FETCHONCE_SIM_TRACE` set, says what happens: for one seed or one fault.
+fn trace(text: impl FnOnce() -> String) {
+    if std::env::var_os("FETCHONCE_SIM_TRACE").is_some() {
+        println!("{}", text());
+    }
 }
 
 /// What the user does about untrusted messages.
