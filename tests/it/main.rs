@@ -5,4 +5,11 @@
 //! passes, unless the environment requires the tool.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod bad_server;
 mod cli;
+mod crash_loop;
+mod every_cut;
+mod permissions;
+mod support;
+mod syscalls;
+mod tidy;
