@@ -8,6 +8,7 @@
 mod bad_server;
 mod cli;
 mod crash_loop;
+mod dovecot;
 mod every_cut;
 mod permissions;
 mod support;

@@ -1,10 +1,14 @@
 //! What the tests share: a folder of their own, the program as a process, a server with a witness, and what lies in a
 //! Maildir compared with what should.
 
+pub(crate) mod corpus;
+pub(crate) mod dovecot;
 pub(crate) mod mail;
 pub(crate) mod place;
 pub(crate) mod server;
+mod tls;
 
+pub(crate) use dovecot::Dovecot;
 pub(crate) use mail::{Difference, difference, leftovers, mail_in, stored};
 pub(crate) use place::{Account, Place, Ran};
 pub(crate) use server::{Server, commands_of, retrs};
