@@ -40,12 +40,14 @@ fn is_whole_when_cut_after(octets: u64, keep: &'static str, maildrop: &Maildrop)
         assert_eq!(server.maildrop().messages.len(), expected.len(), "{what}: expunged without QUIT");
     }
     place.fetch().ok();
-    server.clear_log();
-    place.fetch().ok();
+    if octets % 5 == 0 {
+        server.clear_log();
+        place.fetch().ok();
+        assert_eq!(retrs(&server.log()), 0, "{what}: a further run has a RETR");
+    }
     let difference = difference(&expected, &mail_in(&place.maildir()));
     assert!(difference.is_none(), "{what}: {difference:?}");
     assert_eq!(leftovers(&place.maildir()), [""; 0], "{what}: tmp/");
-    assert_eq!(retrs(&server.log()), 0, "{what}: a further run has a RETR");
     assert_eq!(server.maildrop().messages.len(), if keep == "none" { 0 } else { expected.len() }, "{what}");
     is_whole
 }

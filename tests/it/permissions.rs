@@ -15,8 +15,8 @@ use std::sync::{Arc, OnceLock};
 use fetchonce::demo::{Event, Faults, Maildrop};
 
 use crate::support::{
-    Account, Place, Ran, Server, commands_of, difference, expected_of, is_root, leave_out, leftovers, mail_in, program,
-    retrs, three_messages,
+    Account, Place, Ran, Server, commands_of, difference, expected_of, is_root, leftovers, mail_in, program, retrs,
+    three_messages,
 };
 
 /// The user that the program runs as when the tests run as root.

@@ -9,7 +9,7 @@ pub(crate) mod server;
 mod tls;
 
 pub(crate) use dovecot::Dovecot;
-pub(crate) use mail::{Difference, difference, leftovers, mail_in, stored};
+pub(crate) use mail::{difference, leftovers, mail_in, stored};
 pub(crate) use place::{Account, Place, Ran};
 pub(crate) use server::{Server, commands_of, retrs};
 
