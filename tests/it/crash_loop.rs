@@ -128,7 +128,7 @@ fn i3_killed_at_each_step_nothing_is_deleted_before_it_is_delivered() {
 /// The second kill falls into the recovery, at each of its first steps, and then at every fourth, shifted with the
 /// first kill so that together they cover all.
 fn second_steps(first: u32) -> impl Iterator<Item = u32> {
-    (1..MOST_STEPS).filter(move |second| *second <= 10 || (second + first) % 4 == 0)
+    (1..MOST_STEPS).filter(move |second| *second <= 10 || (second + first).is_multiple_of(4))
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn is_whole_when_cut_after(octets: u64, keep: &'static str, maildrop: &Maildrop)
         assert_eq!(server.maildrop().messages.len(), expected.len(), "{what}: expunged without QUIT");
     }
     place.fetch().ok();
-    if octets % 5 == 0 {
+    if octets.is_multiple_of(5) {
         server.clear_log();
         place.fetch().ok();
         assert_eq!(retrs(&server.log()), 0, "{what}: a further run has a RETR");

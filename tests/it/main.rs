@@ -4,6 +4,11 @@
 //! interface only. Where a tool is missing (Dovecot, strace, the right to mount) a test says what it left out and
 //! passes, unless the environment requires the tool.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "figures and what was left out; cargo shows or hides them"
+)]
 
 mod bad_server;
 mod cli;

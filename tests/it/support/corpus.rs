@@ -22,7 +22,7 @@ const TRAPS: [&[u8]; 8] = [b".", b"..", b".hidden", b"From here", b">From", b"-E
 /// So many messages of 1 kB to 5 MB as a server may store them: with LF or CRLF, with 8-bit octets, lone CRs, dotted lines,
 /// lines of 1 MB, identical twins, without a body or a final line end.
 pub(crate) fn messages(count: usize) -> Vec<Vec<u8>> {
-    let mut numbers = Numbers(0x5eed_0f_f37c_0ace);
+    let mut numbers = Numbers(0x005e_ed0f_f37c_0ace);
     let mut messages: Vec<Vec<u8>> = Vec::with_capacity(count);
     for number in 0..count {
         let message = match number % 100 {

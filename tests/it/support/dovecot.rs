@@ -54,8 +54,8 @@ impl Dovecot {
         let dir = TempDir::with_prefix("fetchonce-dovecot-").unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         write_certificates(dir.path());
-        let passwords: String = users.iter().map(|user| format!("{user}:{PASSWORD}\n")).collect();
-        fs::write(dir.path().join("users"), passwords).unwrap();
+        let passwords: Vec<String> = users.iter().map(|user| format!("{user}:{PASSWORD}\n")).collect();
+        fs::write(dir.path().join("users"), passwords.concat()).unwrap();
         fs::create_dir(dir.path().join("mail")).unwrap();
         for user in users {
             for sub in ["tmp", "new", "cur"] {
