@@ -46,12 +46,20 @@ impl Rig {
     }
 
     fn fetch(&self) -> Ran {
-        give_away(&self.place.config());
+        self.run(&mut self.place.fetch_command_of(&self.program))
+    }
+
+    fn fetch_killed_at(&self, step: u32) -> Ran {
         let mut command = self.place.fetch_command_of(&self.program);
+        self.run(command.env("FETCHONCE_KILL_AT_STEP", step.to_string()))
+    }
+
+    fn run(&self, command: &mut Command) -> Ran {
+        give_away(&self.place.config());
         if is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        let ran = self.place.run(&mut command);
+        let ran = self.place.run(command);
         self.server.wait_until_idle();
         ran
     }
@@ -108,13 +116,19 @@ fn a_maildir_that_cannot_be_made_is_said_and_nothing_is_fetched() {
     rig.complete(&maildir);
 }
 
-/// Takes away the right to write into a folder of a Maildir that was delivered to before.
-fn with_locked_folder(sub: &str, run: impl Fn(&Rig, &Ran)) {
+/// Three new messages for a Maildir that was delivered to before.
+fn rig_with_known_maildir() -> Rig {
     let mut rig = Rig::new(Maildrop::new(), |_| {});
     rig.fetch().ok();
     rig.server.clear_log();
     rig.expected = expected_of(&three_messages());
     *rig.server.maildrop() = three_messages();
+    rig
+}
+
+/// Takes away the right to write into a folder of the Maildir.
+fn with_locked_folder(sub: &str, run: impl Fn(&Rig, &Ran)) {
+    let rig = rig_with_known_maildir();
     let folder = rig.place.maildir().join(sub);
     set_mode(&folder, 0o500);
     let ran = rig.fetch();
@@ -133,6 +147,40 @@ fn i4_what_a_maildir_refuses_is_held_and_stays_on_the_server() {
         assert_eq!(rig.place.count_rows("state = 'held'"), 3);
         assert!(!rig.has_command("DELE"), "a held message is not deleted");
     });
+}
+
+/// Kills at each step of the run that holds messages, or of the one that delivers them after all.
+fn kill_at_each_step_of_holding(is_held_before: bool) {
+    const MOST_STEPS: u32 = 500;
+    for step in 1..MOST_STEPS {
+        let rig = rig_with_known_maildir();
+        let folder = rig.place.maildir().join("tmp");
+        set_mode(&folder, 0o500);
+        if is_held_before {
+            assert_eq!(rig.fetch().code(), Some(73));
+            set_mode(&folder, 0o700);
+        }
+        let ran = rig.fetch_killed_at(step);
+        set_mode(&folder, 0o700);
+        if !ran.was_killed() {
+            assert_eq!(ran.code(), Some(if is_held_before { 0 } else { 73 }), "{ran:?}");
+            println!("held before: {is_held_before}, killed at each of {} steps", step - 1);
+            assert!(step > 20, "only {} steps", step - 1);
+            return;
+        }
+        rig.complete(&rig.place.maildir());
+    }
+    panic!("the program takes more than {MOST_STEPS} steps");
+}
+
+#[test]
+fn i4_i10_killed_while_it_holds_what_a_maildir_refuses() {
+    kill_at_each_step_of_holding(false);
+}
+
+#[test]
+fn i4_i10_killed_while_it_delivers_what_was_held() {
+    kill_at_each_step_of_holding(true);
 }
 
 #[test]

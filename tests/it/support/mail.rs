@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// One delivered file.
+#[derive(Clone)]
 pub(crate) struct MailFile {
     pub(crate) path: PathBuf,
     pub(crate) content: Vec<u8>,
