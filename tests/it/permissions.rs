@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use fetchonce::demo::{Event, Faults, Maildrop};
 
+use crate::support::place::ACCOUNT;
 use crate::support::{
     Account, Place, Ran, Server, commands_of, difference, expected_of, is_root, leftovers, mail_in, program, retrs,
     three_messages,
@@ -74,6 +75,8 @@ impl Rig {
         let difference = difference(&self.expected, &mail_in(maildir));
         assert!(difference.is_none(), "{difference:?}");
         assert_eq!(leftovers(maildir), [""; 0], "tmp/");
+        let held = self.place.state().join("held").join(ACCOUNT);
+        assert_eq!((mail_in(&held).len(), leftovers(&held)), (0, Vec::new()), "still held");
         assert_eq!(self.server.maildrop().messages.len(), 0, "left on the server");
     }
 
