@@ -32,6 +32,8 @@ pub(super) struct Chosen {
     pub(super) accounts: Vec<Account>,
     /// All accounts of the configuration, chosen or not.
     pub(super) configured: Vec<AccountName>,
+    /// Variables of the environment that hold passwords: no password command sees them.
+    pub(super) secret_variables: Vec<String>,
     /// The program with the options that lead it to the same accounts, as a hint says it.
     program: String,
     /// Whether they come from the command line, and not from a configuration.
@@ -114,9 +116,17 @@ impl Global {
         if let Some(unknown) = names.iter().find(|name| !configured.iter().any(|known| known.as_str() == *name)) {
             return Err(unknown_account(unknown, &configured));
         }
+        let secret_variables = secret_variables(&config.accounts);
         let is_chosen = |account: &Account| names.is_empty() || names.iter().any(|name| account.name.as_str() == name);
         let accounts = config.accounts.into_iter().filter(is_chosen).collect();
-        Ok(Chosen { state_dir: config.state_dir, accounts, configured, program: self.program(), is_one_shot: false })
+        Ok(Chosen {
+            state_dir: config.state_dir,
+            accounts,
+            configured,
+            secret_variables,
+            program: self.program(),
+            is_one_shot: false,
+        })
     }
 
     /// The program with these options, as a hint says it.
@@ -224,10 +234,19 @@ impl Global {
             state_dir: self.state_dir_alone()?,
             accounts: vec![account],
             configured: Vec::new(),
+            secret_variables: secret_variables(&[]),
             program: self.program(),
             is_one_shot: true,
         })
     }
+}
+
+fn secret_variables(accounts: &[Account]) -> Vec<String> {
+    let named = accounts.iter().filter_map(|account| match &account.password {
+        PasswordSource::Env(name) => Some(name.clone()),
+        _ => None,
+    });
+    named.chain([PASSWORD_VARIABLE.to_owned()]).collect()
 }
 
 fn parse_target(into: &str) -> Result<Target, Failure> {

@@ -97,6 +97,14 @@ pub(super) enum SeenCommand {
         /// The unique-id, as `--dry-run` shows it
         uid: OsString,
     },
+    /// Check the messages whose files a failed disk operation left in doubt, and make them whole
+    Verify {
+        /// The account
+        account: AccountName,
+        /// Rewrite what is whole, and have the rest fetched again
+        #[arg(long, required = true)]
+        repair: bool,
+    },
 }
 
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]

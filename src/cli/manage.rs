@@ -10,11 +10,12 @@ use super::World;
 use super::accounts::{Files, Global, unknown_account};
 use super::failure::Failure;
 use super::hints::Place;
-use super::run::{has_content, known_indexes};
+use super::run::{has_content, known_indexes, remember};
 use super::screen::{Screen, Talk};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
 use crate::deliver::maildir::Maildir;
+use crate::fetch::{self, Repaired};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
 use crate::model::{Uid, escaped, limits};
@@ -25,7 +26,7 @@ use crate::report::human::printable;
 struct Opened<'h> {
     place: Place,
     index: Index<'h>,
-    _lock: AccountLock,
+    lock: AccountLock,
 }
 
 fn open<'h>(world: &'h World, state_dir: &Path, place: Place) -> Result<Opened<'h>, Failure> {
@@ -37,7 +38,7 @@ fn open<'h>(world: &'h World, state_dir: &Path, place: Place) -> Result<Opened<'
     let lock = AccountLock::acquire(&place.files.lock).map_err(Place::locked)?;
     let nobody = Identity { name: place.name.to_string(), server: String::new(), port: 0, user: String::new() };
     let index = Index::open(&world.host, &place.files.index, &nobody).map_err(|error| place.failure(error))?;
-    Ok(Opened { place, index, _lock: lock })
+    Ok(Opened { place, index, lock })
 }
 
 /// `account rename OLD NEW`. Each step can be cut off and the command given again.
@@ -49,8 +50,8 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
         let hint = "choose another name; two accounts are never made one";
         return Err(Failure::usage(format!("there is an account `{new}` already"), hint));
     }
-    let Opened { place, mut index, _lock } = open(world, &state_dir, global.place(&state_dir, old))?;
-    let _new_lock = AccountLock::acquire(&files.lock).map_err(Place::locked)?;
+    let Opened { place, mut index, mut lock } = open(world, &state_dir, global.place(&state_dir, old))?;
+    let mut new_lock = AccountLock::acquire(&files.lock).map_err(Place::locked)?;
     let failed = |doing: &'static str, path: &Path| {
         let path = path.to_owned();
         let place = &place;
@@ -65,6 +66,8 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
     }
     let moved = held.as_ref().map(|held| (held.id, files.held.as_path()));
     index.rename(new.as_str(), moved).map_err(|error| place.failure(error))?;
+    remember(&mut new_lock, &index, &place)?;
+    lock.forget_index().map_err(failed("use", &place.files.lock))?;
     drop(index);
     // The last one to close an index takes its write-ahead log in; with a reader left it would stay behind.
     if exists(&state_dir.join(format!("{old}.sqlite-wal"))) {
@@ -91,7 +94,7 @@ pub(super) fn accept_target(
     let (path, place) = global.target(name, into)?;
     let screen = Screen::new(Talk::Normal);
     let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
-    let Opened { place, mut index, _lock } = open(world, &state_dir, place)?;
+    let Opened { place, mut index, lock: _lock } = open(world, &state_dir, place)?;
     let shown = printable(&path.display().to_string());
     let known = index.target_at(&path).map_err(|error| place.failure(error))?;
     let Some(target) = known else {
@@ -126,7 +129,7 @@ pub(super) fn accept_target(
 /// `seen skip ACCOUNT UID`.
 pub(super) fn skip(world: &World, global: &Global, name: &AccountName, uid: &OsStr) -> Result<Exit, Failure> {
     let (state_dir, _) = global.state()?;
-    let Opened { place, mut index, _lock } = open(world, &state_dir, global.place(&state_dir, name))?;
+    let Opened { place, mut index, lock: _lock } = open(world, &state_dir, global.place(&state_dir, name))?;
     let shown = escaped(uid.as_bytes(), limits::SHOWN_CHARS);
     let skipped = match Uid::new(uid.as_bytes()) {
         Some(uid) => index.skip(&uid).map_err(|error| place.failure(error))?,
@@ -138,4 +141,21 @@ pub(super) fn skip(world: &World, global: &Global, name: &AccountName, uid: &OsS
     }
     Screen::new(Talk::Normal).say(&format!("{name} never fetches {shown} now\n"));
     Ok(Exit::Fine)
+}
+
+/// `seen verify --repair ACCOUNT`.
+pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Result<Exit, Failure> {
+    let (state_dir, _) = global.state()?;
+    let Opened { place, mut index, lock: _lock } = open(world, &state_dir, global.place(&state_dir, name))?;
+    let repaired = fetch::repair(&world.host, &mut index).map_err(|error| place.failure(error))?;
+    let Repaired { rewritten, to_fetch_again, beyond_repair } = repaired;
+    let mut told = format!("{name}: {rewritten} messages are whole, and durable now\n");
+    if to_fetch_again > 0 {
+        let _ = writeln!(told, "{to_fetch_again} are damaged or missing: the next run fetches them again");
+    }
+    if beyond_repair > 0 {
+        let _ = writeln!(told, "{beyond_repair} are damaged or missing, and no longer on the server: left as they are");
+    }
+    Screen::new(Talk::Normal).say(&told);
+    Ok(if beyond_repair > 0 { Exit::Data } else { Exit::Fine })
 }

@@ -82,6 +82,7 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
             manage::accept_target(world, &global, &account, into.as_deref())
         }
         Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),
+        Command::Seen(SeenCommand::Verify { account, repair: _ }) => manage::repair(world, &global, &account),
         Command::Demo => demo::demo(world),
     }
 }

@@ -44,6 +44,8 @@ struct Fetching<'a> {
     world: &'a World,
     screen: &'a Screen,
     args: &'a FetchArgs,
+    /// Variables of the environment that hold passwords.
+    secret_variables: &'a [String],
     /// The longest name.
     width: usize,
 }
@@ -66,7 +68,8 @@ pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<
     // From here on a signal lets each account end in order; a prompt before could not be left by one.
     watch_signals(&world.interrupted)?;
     let jobs = args.jobs.map_or(JOBS, usize::from).min(works.len());
-    let fetching = Fetching { world, screen: &screen, args, width };
+    let secret_variables = &chosen.secret_variables[..];
+    let fetching = Fetching { world, screen: &screen, args, secret_variables, width };
     Ok(fetching.all(works, jobs))
 }
 
@@ -74,7 +77,8 @@ fn prepare(world: &World, account: &Account, chosen: &Chosen, args: &FetchArgs) 
     let place = chosen.place(account);
     let refused = if args.as_new { None } else { known_by_another_name(world, account, &place.files, chosen) };
     let is_asked = matches!(account.password, PasswordSource::Prompt) && refused.is_none();
-    let prompted = is_asked.then(|| account.password.obtain(account.name.as_str()).map_err(Place::no_password));
+    let prompted = is_asked
+        .then(|| account.password.obtain(account.name.as_str(), &chosen.secret_variables).map_err(Place::no_password));
     Work { account: account.clone(), place, refused, prompted }
 }
 
@@ -105,6 +109,16 @@ fn is_of_maildrop(world: &World, state_dir: &Path, name: &str, account: &Account
         let is_same = known.server.eq_ignore_ascii_case(&account.server) && known.user == account.user;
         is_same && totals.delivered + totals.held + totals.untrusted > 0
     })
+}
+
+/// Remembers beside the index that there is one, so that its loss is noticed.
+pub(super) fn remember(lock: &mut AccountLock, index: &Index<'_>, place: &Place) -> Result<(), Failure> {
+    let known = lock.remembers_index().and_then(|known| if known { Ok(()) } else { lock.remember_index(index.id()) });
+    known.map_err(|error| place.failure(unreadable(&place.files.lock, error)))
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> TargetError {
+    TargetError::Io { doing: "use", path: path.to_owned(), source }
 }
 
 /// The names of the accounts that have an index with something in it, sorted.
@@ -168,17 +182,27 @@ impl Fetching<'_> {
         if let Some(failure) = refused {
             return Err(failure);
         }
-        let _lock = if self.args.dry_run {
+        let mut lock = if self.args.dry_run {
             AccountLock::acquire_existing(&place.files.lock).map_err(Place::locked)?
         } else {
             Some(AccountLock::acquire(&place.files.lock).map_err(Place::locked)?)
         };
+        if let Some(lock) = &lock {
+            self.miss_no_index(lock, &place)?;
+        }
         let identity = identity(&account);
         let password = match prompted {
             Some(prompted) => prompted?,
-            None => account.password.obtain(account.name.as_str()).map_err(Place::no_password)?,
+            None => {
+                account.password.obtain(account.name.as_str(), self.secret_variables).map_err(Place::no_password)?
+            }
         };
         let mut index = self.open_index(&place, &identity)?;
+        if let Some(lock) = &mut lock
+            && !self.args.dry_run
+        {
+            remember(lock, &index, &place)?;
+        }
         let watch = Watch {
             screen: self.screen,
             bar: self.screen.progress.account(format!("{:1$}", account.name.as_str(), self.width)),
@@ -189,6 +213,20 @@ impl Fetching<'_> {
         let outcome = fetch::run(host, &job, &mut index, Rules::default(), &watch);
         let planned = watch.into_planned();
         self.report(&place, outcome, &index, &planned, started)
+    }
+
+    /// An account that had an index and has none now would fetch everything a second time.
+    fn miss_no_index(&self, lock: &AccountLock, place: &Place) -> Result<(), Failure> {
+        let had_one = lock.remembers_index().map_err(|error| place.failure(unreadable(&place.files.lock, error)))?;
+        if !had_one || has_content(&self.world.host, &place.files.index) {
+            return Ok(());
+        }
+        let (index, lock) = (place.files.index.display(), place.files.lock.display());
+        Err(Failure::words(
+            Exit::Data,
+            format!("the index {index} is gone or empty: without it all mail on the server would come a second time"),
+            format!("bring it back from a backup; to begin anew and have all of it again, remove {lock}"),
+        ))
     }
 
     /// A dry run makes no index.

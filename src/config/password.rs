@@ -158,14 +158,22 @@ impl PasswordSource {
     /// Gets the password; `account` is named in the prompt.
     ///
     /// Blocks for at most [`COMMAND_TIME`], or until the user answers. The error names the source and what it lacks.
-    pub fn obtain(&self, account: &str) -> Result<SecretString, PasswordError> {
-        self.obtain_from(account, &|name| std::env::var_os(name), COMMAND_TIME)
+    ///
+    /// A command does not see the variables in `secret_variables`: they hold the passwords of other accounts (I9).
+    pub fn obtain(&self, account: &str, secret_variables: &[String]) -> Result<SecretString, PasswordError> {
+        self.obtain_from(account, secret_variables, &|name| std::env::var_os(name), COMMAND_TIME)
     }
 
-    fn obtain_from(&self, account: &str, lookup: Lookup<'_>, time: Duration) -> Result<SecretString, PasswordError> {
+    fn obtain_from(
+        &self,
+        account: &str,
+        secret_variables: &[String],
+        lookup: Lookup<'_>,
+        time: Duration,
+    ) -> Result<SecretString, PasswordError> {
         let secret = match self {
             Self::Text(secret) => checked(secret.expose_secret()),
-            Self::Command(argv) => run(argv, time).and_then(|output| first_line(&output)),
+            Self::Command(argv) => run(argv, secret_variables, time).and_then(|output| first_line(&output)),
             Self::File(path) => read_file(path, true).and_then(|content| first_line(&content)),
             Self::Env(name) => lookup(name)
                 .ok_or(PasswordProblem::NotSet)
@@ -248,12 +256,15 @@ impl Drop for Running {
 }
 
 /// Runs a program for at most `time` and returns what it printed.
-fn run(argv: &[String], time: Duration) -> Result<Zeroizing<Vec<u8>>, PasswordProblem> {
+fn run(argv: &[String], secret_variables: &[String], time: Duration) -> Result<Zeroizing<Vec<u8>>, PasswordProblem> {
     let deadline = Instant::now() + time;
     let Some((program, arguments)) = argv.split_first() else {
         return Err(PasswordProblem::Io(io::Error::new(io::ErrorKind::InvalidInput, "no program is named")));
     };
     let mut command = Command::new(program);
+    for name in secret_variables {
+        command.env_remove(name);
+    }
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = Running(command.spawn().map_err(PasswordProblem::Io)?);
     let output = child.0.stdout.take().ok_or_else(|| PasswordProblem::Io(io::ErrorKind::BrokenPipe.into()))?;
@@ -287,7 +298,7 @@ mod tests {
     }
 
     fn obtain_with(source: &PasswordSource, lookup: Lookup<'_>) -> Result<String, PasswordError> {
-        let secret = source.obtain_from("work", lookup, Duration::from_secs(20))?;
+        let secret = source.obtain_from("work", &[], lookup, Duration::from_secs(20))?;
         Ok(secret.expose_secret().to_owned())
     }
 
@@ -343,12 +354,21 @@ mod tests {
         assert!(matches!(obtain(&PasswordSource::Command(vec![])).unwrap_err().problem(), PasswordProblem::Io(_)));
     }
 
+    /// I9: no account's command sees the password of another account.
+    #[test]
+    fn a_command_does_not_see_the_secrets_of_other_accounts() {
+        let script = "test -z \"${PATH+set}\" && echo hidden";
+        let secret = sh(script).obtain("work", &["PATH".to_owned()]).unwrap();
+        assert_eq!(secret.expose_secret(), "hidden");
+        assert!(sh(script).obtain("work", &[]).is_err());
+    }
+
     /// I8: a command that hangs is killed, whether or not it has closed its output.
     #[test]
     fn a_hanging_command_is_killed() {
         for script in ["exec sleep 600", "exec sleep 600 >&-", "echo x; sleep 5 & exec sleep 5"] {
             let begun = Instant::now();
-            let result = sh(script).obtain_from("work", &|_| None, Duration::from_millis(200));
+            let result = sh(script).obtain_from("work", &[], &|_| None, Duration::from_millis(200));
             assert!(matches!(result.unwrap_err().problem(), PasswordProblem::TimedOut), "{script}");
             assert!(begun.elapsed() < Duration::from_secs(30), "{script}");
         }

@@ -350,7 +350,7 @@ fn a_file_is_loaded_and_paths_count_from_its_folder() {
     let (directory, path) = file_with(WITH_PASSWORD.as_bytes(), 0o600);
     let config = load(&path).unwrap();
     assert_eq!(config.accounts[0].deliver, Target::Maildir(directory.path().join("Mail")));
-    let secret = config.accounts[0].password.obtain("work").unwrap();
+    let secret = config.accounts[0].password.obtain("work", &[]).unwrap();
     assert_eq!(secret.expose_secret(), CANARY);
 }
 

@@ -2,6 +2,9 @@
 
 use std::mem;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::faults::{CutAt, Faults, Login};
 use super::maildrop::{Maildrop, Message};
 use super::output::{Output, Reply};
@@ -203,7 +206,7 @@ impl Connection {
 
     /// The response of AUTH PLAIN: base64 of `authzid NUL user NUL password` (RFC 4616).
     fn auth_plain(&mut self, maildrop: &Maildrop, response: &[u8]) -> Reply {
-        let Some(triplet) = base64_decoded(response) else {
+        let Ok(triplet) = STANDARD.decode(response) else {
             return Reply::err("this is not base64");
         };
         let mut parts = triplet.split(|&octet| octet == 0);
@@ -345,33 +348,4 @@ fn cut_length(whole: &[u8], at: CutAt) -> usize {
         CutAt::LastLine => whole[..last].iter().rposition(is_line_end).map_or(0, |end| end + 1),
         CutAt::LastOctet => last,
     }
-}
-
-/// The octets that base64 stands for (RFC 4648 §4), padding included; `None` when it is malformed.
-fn base64_decoded(text: &[u8]) -> Option<Vec<u8>> {
-    let padding = text.iter().rev().take_while(|&&octet| octet == b'=').count();
-    if text.is_empty() || !text.len().is_multiple_of(4) || padding > 2 {
-        return None;
-    }
-    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
-    let mut bits = 0_u32;
-    for (at, &octet) in text[..text.len() - padding].iter().enumerate() {
-        let value = match octet {
-            b'A'..=b'Z' => octet - b'A',
-            b'a'..=b'z' => octet - b'a' + 26,
-            b'0'..=b'9' => octet - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        // Each symbol but the first of four completes an octet.
-        match at % 4 {
-            1 => decoded.push((bits >> 4).to_le_bytes()[0]),
-            2 => decoded.push((bits >> 2).to_le_bytes()[0]),
-            3 => decoded.push(bits.to_le_bytes()[0]),
-            _ => {}
-        }
-    }
-    Some(decoded)
 }

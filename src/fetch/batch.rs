@@ -227,11 +227,8 @@ impl Runner<'_, '_> {
         }
         let receipts = self.index.confirm(&rows)?;
         for (receipt, uid) in receipts.iter().zip(&uids) {
-            let octets = receipt.content().octets;
             if !receipt.is_held() {
-                self.summary.delivered += 1;
-                self.summary.octets.0 += octets.0;
-                self.emit(&Event::Delivered { uid, octets });
+                self.delivered(uid, receipt.content().octets);
             }
         }
         let recorded = |(receipt, (number, sighting))| Recorded { receipt, number, sighting };

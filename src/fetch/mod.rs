@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::host::Host;
 use crate::index::{Identity, Index, Run};
-use crate::model::{RowId, limits};
+use crate::model::{Octets, RowId, Uid, limits};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint};
@@ -161,6 +161,12 @@ impl Runner<'_, '_> {
             self.session(Some(&mut targets), Purpose::Troubled(row))?;
         }
         Ok(())
+    }
+
+    fn delivered(&mut self, uid: &Uid, octets: Octets) {
+        self.summary.delivered += 1;
+        self.summary.octets.0 += octets.0;
+        self.emit(&Event::Delivered { uid, octets });
     }
 
     fn emit(&self, event: &Event<'_>) {

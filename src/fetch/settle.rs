@@ -127,8 +127,7 @@ impl Runner<'_, '_> {
             return Err(error.into());
         }
         self.index.confirm(&[row.row])?;
-        self.summary.delivered += 1;
-        self.summary.octets.0 += content.octets.0;
+        self.delivered(&row.uid, content.octets);
         Ok(targets.get(self.index, held)?.remove(&row.delivery)?)
     }
 

@@ -4,7 +4,7 @@
 //! file itself is never removed: a removed file could be held by one process and made anew by another.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct AccountLock {
-    _file: File,
+    file: File,
 }
 
 /// Why a lock is not held.
@@ -36,15 +36,33 @@ pub enum LockError {
 impl AccountLock {
     /// Takes the lock without waiting, making the file (0600) where there is none.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
-        Self::lock(path, OpenOptions::new().write(true).create(true).truncate(false).mode(0o600))
+        Self::lock(path, OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600))
     }
 
     /// Takes the lock without waiting; `None` where there is no file, and so nobody who could hold it.
     pub fn acquire_existing(path: &Path) -> Result<Option<Self>, LockError> {
-        match Self::lock(path, OpenOptions::new().write(true)) {
+        match Self::lock(path, OpenOptions::new().read(true).write(true)) {
             Err(LockError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             result => result.map(Some),
         }
+    }
+
+    /// Whether the account was told to have an index: one that is not there now was lost.
+    pub fn remembers_index(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() > 0)
+    }
+
+    /// Remembers, durably, that the account has an index.
+    pub fn remember_index(&mut self, id: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        writeln!(self.file, "index {id}")?;
+        self.file.sync_all()
+    }
+
+    /// Forgets that the account had an index: it has another name now.
+    pub fn forget_index(&mut self) -> io::Result<()> {
+        self.file.set_len(0)
     }
 
     fn lock(path: &Path, options: &mut OpenOptions) -> Result<Self, LockError> {
@@ -52,7 +70,7 @@ impl AccountLock {
         let no_follow = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
         let file = options.custom_flags(no_follow).open(path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Held(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -76,6 +94,20 @@ mod tests {
         assert!(path.exists());
         assert!(AccountLock::acquire_existing(&path).unwrap().is_some());
         assert!(AccountLock::acquire(&path).is_ok());
+    }
+
+    #[test]
+    fn it_remembers_that_there_was_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("work.lock");
+        let mut held = AccountLock::acquire(&path).unwrap();
+        assert!(!held.remembers_index().unwrap());
+        held.remember_index("0123").unwrap();
+        drop(held);
+        let mut held = AccountLock::acquire(&path).unwrap();
+        assert!(held.remembers_index().unwrap());
+        held.forget_index().unwrap();
+        assert!(!held.remembers_index().unwrap());
     }
 
     #[test]

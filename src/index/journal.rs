@@ -1,8 +1,8 @@
 //! The journal of deliveries: INTENT before the rename, DELIVERED after the last sync, and what recovery makes of a crash.
 
-use super::messages::{read_content, signed};
+use super::messages::{read_content, read_uid, signed};
 use super::{Index, IndexError};
-use crate::model::{ContentId, DeliveryId, Octets, Receipt, RowId, Timestamp};
+use crate::model::{ContentId, DeliveryId, Octets, Receipt, RowId, Timestamp, Uid};
 
 /// A message about to be renamed into its target.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +22,8 @@ pub struct IntentRecord {
 pub struct Journaled {
     /// Its row.
     pub row: RowId,
+    /// Its unique-id.
+    pub uid: Uid,
     /// The unique part of its file name.
     pub delivery: DeliveryId,
     /// The number of the target recorded with the INTENT.
@@ -167,11 +169,12 @@ impl Index<'_> {
     fn journaled(&self, state: &str) -> Result<Vec<Journaled>, IndexError> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT id, delivery, target, delivered_at, octets, held FROM message WHERE state = ?1 ORDER BY id",
+                "SELECT id, delivery, target, delivered_at, octets, held, uid FROM message WHERE state = ?1 ORDER BY id",
             )?;
             let read = |sql: &rusqlite::Row<'_>| {
                 Ok(Journaled {
                     row: RowId(sql.get(0)?),
+                    uid: read_uid(sql, 6)?,
                     delivery: DeliveryId(sql.get(1)?),
                     target: sql.get(2)?,
                     at: Timestamp(sql.get(3)?),

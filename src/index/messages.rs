@@ -265,14 +265,13 @@ fn mark_attempted(db: &Connection, plan: &Plan, fresh: &[RowId]) -> rusqlite::Re
 }
 
 fn read_row(sql: &SqlRow<'_>) -> rusqlite::Result<Row> {
-    let uid: Vec<u8> = sql.get(1)?;
     let delivery = match (sql.get(9)?, sql.get(10)?) {
         (Some(at), Some(clock)) => Some(Delivery { at: Timestamp(at), clock }),
         _ => None,
     };
     Ok(Row {
         id: RowId(sql.get(0)?),
-        uid: Uid::new(&uid).ok_or_else(|| malformed(1))?,
+        uid: read_uid(sql, 1)?,
         size: sql.get::<_, Option<u64>>(2)?.map(Octets),
         state: read_state(sql, 3)?,
         first_listed: ListingId(sql.get(4)?),
@@ -285,6 +284,10 @@ fn read_row(sql: &SqlRow<'_>) -> rusqlite::Result<Row> {
         lost_sessions: sql.get(14)?,
         retry_after: sql.get::<_, Option<i64>>(15)?.map(Timestamp),
     })
+}
+
+pub(super) fn read_uid(sql: &SqlRow<'_>, column: usize) -> rusqlite::Result<Uid> {
+    Uid::new(sql.get_ref(column)?.as_blob()?).ok_or_else(|| malformed(column))
 }
 
 fn read_state(sql: &SqlRow<'_>, column: usize) -> rusqlite::Result<RowState> {

@@ -237,7 +237,8 @@ fn single(problem: &Problem) -> Told {
         ),
         Problem::Untrusted { messages } => (
             format!("what the disk holds of {} is not known: making it durable failed", counted(*messages)),
-            "look after the disk; such mail is neither fetched again nor deleted on the server",
+            "look after the disk, then run `fetchonce seen verify --repair ACCOUNT`; until then such mail is neither fetched \
+             again nor deleted on the server",
         ),
         Problem::PartialListing => (
             "the server's lists disagree with one another: nothing was deleted, or taken for gone, in this run".into(),
