@@ -186,7 +186,7 @@ fn kill_at_steps(story: &Story, fewest: u32, stride: usize) {
         let ran = rig.killed_at(step);
         rig.complete(&format!("{what}, killed at step {step}"));
         if !ran.was_killed() {
-            println!("{what}: killed at every {stride}th of {} steps", step - 1);
+            println!("{what}: {} steps, killed at every one in {stride}", step - 1);
             assert!(step > fewest, "only {} steps", step - 1);
             return;
         }

@@ -36,11 +36,11 @@ pub(crate) fn mail_in(maildir: &Path) -> Vec<MailFile> {
         .collect()
 }
 
-/// What lies in `tmp/` and should not. A marker whose making was cut off is no mail and may stay: every reader of a
-/// Maildir clears `tmp/` of what is older than 36 hours.
+/// The mail that lies in `tmp/` and should not. A marker or generation whose making was cut off is no mail and may stay:
+/// every reader of a Maildir clears `tmp/` of what is older than 36 hours.
 pub(crate) fn leftovers(maildir: &Path) -> Vec<String> {
     let mut names = names_in(&maildir.join("tmp"));
-    names.retain(|name| !name.starts_with("fetchonce-maildir-"));
+    names.retain(|name| !name.starts_with("fetchonce-"));
     names
 }
 
