@@ -71,6 +71,7 @@ impl<'h> Maildir<'h> {
 
     /// Opens a Maildir that the index never delivered to, and makes what is missing of it, durably. Gives its marker.
     pub fn create(host: &'h dyn Host, root: &Path, index_id: &str) -> Result<(Self, String), TargetError> {
+        let maildir = Self::at(host, root, index_id);
         create_dirs(host, root)?;
         let names = host.list_dir(root).map_err(TargetError::io("read", root))?;
         if !names.is_empty() && !SUBFOLDERS.iter().any(|sub| names.iter().any(|name| name == sub)) {
@@ -82,9 +83,9 @@ impl<'h> Maildir<'h> {
         host.sync_dir(root).map_err(TargetError::io("sync", root))?;
         let marker = match marker::read(host, root)? {
             Some(marker) => marker,
-            None => marker::create(host, root)?,
+            None => marker::create(host, root, &maildir.own_mark())?,
         };
-        Ok((Self::at(host, root, index_id), marker))
+        Ok((maildir, marker))
     }
 
     fn at(host: &'h dyn Host, root: &Path, index_id: &str) -> Self {
@@ -112,7 +113,7 @@ impl<'h> Maildir<'h> {
 
     /// Writes the generation of this index beside the marker, after the index committed it.
     pub fn set_generation(&self, generation: i64) -> Result<(), TargetError> {
-        marker::set_generation(self.host, &self.root, &self.index_id, generation)
+        marker::set_generation(self.host, &self.root, &self.index_id, &self.own_mark(), generation)
     }
 
     /// Octets free on its file system.

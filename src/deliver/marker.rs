@@ -21,12 +21,12 @@ pub(super) fn read(host: &dyn Host, root: &Path) -> Result<Option<String>, Targe
     read_line(host, &path).map_err(TargetError::io("read the marker", &path))
 }
 
-/// Gives the Maildir at `root` a marker, unless another process was quicker; durable when it returns.
-pub(super) fn create(host: &dyn Host, root: &Path) -> Result<String, TargetError> {
+/// Gives the Maildir at `root` a marker, written under a name with `own_mark` that a later run sweeps, unless another process was quicker; durable when it returns.
+pub(super) fn create(host: &dyn Host, root: &Path, own_mark: &str) -> Result<String, TargetError> {
     let mut id = [0; 16];
     host.fill_random(&mut id);
     let path = root.join(MARKER);
-    let temporary = root.join("tmp").join(format!("{MARKER}-{}", hex(&id)));
+    let temporary = root.join("tmp").join(format!("{MARKER}{own_mark}{}", hex(&id)));
     let make = || -> io::Result<()> {
         write_durably(host, &temporary, &hex(&id))?;
         match host.rename_new(&temporary, &path) {
@@ -47,9 +47,15 @@ pub(super) fn generation(host: &dyn Host, root: &Path, index_id: &str) -> Result
 }
 
 /// Writes the generation of the index `index_id`; durable when it returns.
-pub(super) fn set_generation(host: &dyn Host, root: &Path, index_id: &str, generation: i64) -> Result<(), TargetError> {
+pub(super) fn set_generation(
+    host: &dyn Host,
+    root: &Path,
+    index_id: &str,
+    own_mark: &str,
+    generation: i64,
+) -> Result<(), TargetError> {
     let path = generation_path(root, index_id);
-    let temporary = root.join("tmp").join(format!("{GENERATION}{index_id}"));
+    let temporary = root.join("tmp").join(format!("{GENERATION}{own_mark}"));
     let write = || -> io::Result<()> {
         match host.unlink(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -149,4 +149,6 @@ pub enum MessageFault {
     RetrRefused,
     /// DELE is answered `-ERR`.
     DeleRefused,
+    /// RETR sends it without dot-stuffing, as Dovecot 2.3 does with a dot that is a message's first octet.
+    RetrUnstuffed,
 }

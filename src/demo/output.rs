@@ -76,6 +76,11 @@ impl Reply {
         }
     }
 
+    /// `+OK`, a message as it is, and the end mark: a line of one dot in it looks like the end.
+    pub(super) fn unstuffed(text: &str, wire: &[u8]) -> Self {
+        Self::octets([format!("+OK {text}\r\n").as_bytes(), wire, b".\r\n"].concat())
+    }
+
     fn octets(octets: Vec<u8>) -> Self {
         Self { pieces: vec![Piece::Octets { octets, sent: 0 }] }
     }

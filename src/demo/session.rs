@@ -163,8 +163,12 @@ impl Session {
         slot.retrieved = true;
         log.push(Event::Retr(slot.message.clone()));
         let wire = &slot.message.wire;
-        let reply = Reply::message(&format!("{} octets", wire.len()), wire, wire.len());
-        if trouble == Some(MessageFault::RetrCut) { Outcome::HalfReply(reply) } else { Outcome::Reply(reply) }
+        let text = format!("{} octets", wire.len());
+        match trouble {
+            Some(MessageFault::RetrCut) => Outcome::HalfReply(Reply::message(&text, wire, wire.len())),
+            Some(MessageFault::RetrUnstuffed) => Outcome::Reply(Reply::unstuffed(&text, wire)),
+            _ => Outcome::Reply(Reply::message(&text, wire, wire.len())),
+        }
     }
 
     fn top(&self, argument: &[u8], log: &mut Vec<Event>) -> Result<Reply, &'static str> {

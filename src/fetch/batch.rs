@@ -10,7 +10,7 @@ use crate::deliver::maildir::Staged;
 use crate::index::IntentRecord;
 use crate::model::{MessageNumber, Receipt, RowId, Uid, limits};
 use crate::plan::{Fetch, FetchRow, Reason, Verdict};
-use crate::pop3::{Matched, RetrError, Retrieved, Sighting};
+use crate::pop3::{Matched, RetrError, Retrieved, SessionError, Sighting};
 use crate::report::{Event, Problem};
 
 /// A message that is durable and recorded, and what this session saw of it.
@@ -77,7 +77,10 @@ impl Runner<'_, '_> {
             incoming.write(stored)
         });
         let error = match result {
-            Ok(retrieved) => return Ok((incoming.finish().map_err(refuse_or_fail)?, retrieved)),
+            Ok(retrieved) => match check_end(open, fetch, &retrieved) {
+                Ok(()) => return Ok((incoming.finish().map_err(refuse_or_fail)?, retrieved)),
+                Err(error) => RetrError::Session(error),
+            },
             Err(error) => error,
         };
         // Nothing was promised; what cannot be removed now is swept by the next run.
@@ -266,6 +269,12 @@ impl Runner<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// A body shorter than listed may have ended at a dot that the server forgot to stuff: Dovecot 2.3 leaves the first octet
+/// of a message alone. Then its rest is read as the next reply, so another command tells before anything is delivered.
+fn check_end(open: &mut Open<'_>, fetch: &Fetch, retrieved: &Retrieved) -> Result<(), SessionError> {
+    if fetch.listed.size.is_some_and(|listed| retrieved.wire < listed) { open.session.noop() } else { Ok(()) }
 }
 
 /// A failing or full disk ends the run; any other error of a target is its refusal of this message.

@@ -32,6 +32,8 @@ pub enum DeleOutcome {
 /// A message that was received whole.
 #[derive(Debug)]
 pub struct Retrieved {
+    /// Octets as LIST counts them: un-stuffed, a line end counting two (RFC 1939 §11).
+    pub wire: Octets,
     /// The digests of its stored form.
     pub content: ContentId,
     /// The proof that this message of this session has that content.
@@ -117,11 +119,13 @@ impl Session<'_, Transaction> {
         self.state.unsettled.insert(number);
         let mut body = Unfinished::new(cap);
         let mut canonical = Canonical::new();
+        let mut wire = Octets(0);
         let (mut content, mut stored) = (Vec::new(), Vec::new());
         while !body.is_done() {
             content.clear();
             stored.clear();
             self.read_on(&mut body, &mut content)?;
+            wire.0 += content.len() as u64;
             canonical.push(&content, &mut stored);
             if !stored.is_empty()
                 && let Err(error) = sink(&stored)
@@ -136,7 +140,7 @@ impl Session<'_, Transaction> {
             sink(&stored).map_err(RetrError::Sink)?;
         }
         let sighting = Sighting::new(self.state.tag, number, SightedContent::Whole(content));
-        Ok(Retrieved { content, sighting })
+        Ok(Retrieved { wire, content, sighting })
     }
 
     /// Reads the rest of a body that a sink refused, so that the session takes commands again; nothing where there is

@@ -200,7 +200,7 @@ fn each_failure_has_its_exit_code_and_a_hint() {
     with_login(Login::SysPerm).run(&[]).failed(69, &["the server refuses the login"]);
 
     let home = Home::new();
-    home.configure(&home.account("work").replace(PASSWORD, "wrong"));
+    home.configure(&home.account("work").replace(PASSWORD, "another-one"));
     home.run(&[]).failed(77, &["wrong user or password"]);
     // A label of 64 octets: no resolver needs to be asked.
     let nowhere = format!("\"{}.invalid\"", "a".repeat(64));

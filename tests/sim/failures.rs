@@ -1,6 +1,6 @@
 //! A disk that fails and a target that refuses, at every step.
 
-use fetchonce::demo::Event as ServerEvent;
+use fetchonce::demo::{BadMessage, Event as ServerEvent, Faults, Maildrop, MessageFault};
 use fetchonce::policy::Keep;
 use fetchonce::report::Problem;
 
@@ -70,4 +70,30 @@ fn a_target_that_refuses_from_any_step_delays_and_doubles_nothing() {
         }
     }
     assert!(held > 0, "nothing was ever held");
+}
+
+/// I4: a message that the server sends without stuffing its dots is never delivered in part, and holds nothing up.
+#[test]
+fn a_message_that_ends_too_early_is_not_delivered_and_holds_up_no_other() {
+    for keep in KEEPS {
+        let mut mail = Maildrop::new();
+        let bad = mail.add(b".\nSubject: 0\n\nthe rest\n");
+        mail.add(b"Subject: 1\n\none\n");
+        mail.add(b"Subject: 2\n\ntwo\n");
+        let mut scenario = Scenario::new(keep, &mail);
+        let bad_message = Some(BadMessage { uid: bad, fault: MessageFault::RetrUnstuffed });
+        scenario.server = Faults { bad_message, ..Faults::default() };
+        let mut world = World::new(mail);
+        for attempt in 0..3 {
+            world = run(world, &scenario, attempt, Setting::default()).world;
+        }
+        let delivered = world.delivered();
+        assert_eq!(delivered.len(), 2, "{keep:?}: {delivered:?}");
+        assert!(delivered.iter().all(|content| content.starts_with(b"Subject: ")), "{keep:?}: {delivered:?}");
+        scenario.server = Faults::default();
+        for clean in 0..CLEAN_RUNS {
+            world = run_clean(world, &scenario, 3 + clean).unwrap_or_else(|v| panic!("{keep:?}: {v:?}"));
+        }
+        assert_eq!(check_end(world, &scenario, 9), Ok(()), "{keep:?}");
+    }
 }

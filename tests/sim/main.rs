@@ -40,16 +40,22 @@ fn every_history_of_two_and_of_three_messages() {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(task) = next(&tasks) {
-                    histories.fetch_add(task.explore(), Ordering::Relaxed);
+                    let explored = task.explore();
+                    say(&format!("{task:?}: {explored}"));
+                    histories.fetch_add(explored, Ordering::Relaxed);
                 }
             });
         }
     });
     let histories = histories.into_inner();
     let floor: u64 = include_str!("FLOOR").trim().parse().expect("FLOOR holds a number");
-    // Past the capture of a passing test: who runs the suite sees what was explored.
-    writeln!(std::io::stderr(), "simulation: {histories} histories").expect("stderr takes a line");
+    say(&format!("simulation: {histories} histories"));
     assert!(histories >= floor, "{histories} histories are fewer than the {floor} that tests/sim/FLOOR states");
+}
+
+/// Past the capture of a passing test: who runs the suite sees what was explored.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").expect("stderr takes a line");
 }
 
 #[derive(Debug)]

@@ -33,43 +33,43 @@ fn with_rules(rules: Rules, keep: Keep, maildrop: &Maildrop, faults: &[Faults]) 
 }
 
 #[track_caller]
-fn assert_lost(found: &Option<Violation>) {
+fn assert_lost(found: Option<&Violation>) {
     assert!(matches!(found, Some(Violation::Lost(_) | Violation::LostAtExpunge(_))), "{found:?}");
 }
 
 #[track_caller]
-fn assert_duplicated(found: &Option<Violation>) {
+fn assert_duplicated(found: Option<&Violation>) {
     assert!(matches!(found, Some(Violation::Duplicated(_))), "{found:?}");
 }
 
 #[test]
 fn without_the_sync_of_the_file_a_message_is_lost() {
-    assert_lost(&left_out(LeftOut::FileSync));
+    assert_lost(left_out(LeftOut::FileSync).as_ref());
 }
 
 #[test]
 fn without_the_sync_of_tmp_a_message_is_lost() {
-    assert_lost(&left_out(LeftOut::TmpSync));
+    assert_lost(left_out(LeftOut::TmpSync).as_ref());
 }
 
 #[test]
 fn without_the_sync_of_new_and_cur_a_message_is_lost() {
-    assert_lost(&left_out(LeftOut::NewAndCurSync));
+    assert_lost(left_out(LeftOut::NewAndCurSync).as_ref());
 }
 
 #[test]
 fn without_the_second_sync_in_recovery_a_message_is_lost() {
-    assert_lost(&left_out(LeftOut::NewAndCurSyncInRecovery));
+    assert_lost(left_out(LeftOut::NewAndCurSyncInRecovery).as_ref());
 }
 
 #[test]
 fn without_the_intent_commit_a_message_is_duplicated() {
-    assert_duplicated(&left_out(LeftOut::IntentCommit));
+    assert_duplicated(left_out(LeftOut::IntentCommit).as_ref());
 }
 
 #[test]
 fn with_link_and_unlink_in_the_place_of_rename_a_message_is_duplicated() {
-    assert_duplicated(&left_out(LeftOut::AtomicRename));
+    assert_duplicated(left_out(LeftOut::AtomicRename).as_ref());
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn with_absent_taken_for_fetch_again_a_message_is_duplicated() {
         }
     }
     let rules = Rules { resolve, ..Rules::default() };
-    assert_duplicated(&with_rules(rules, Keep::Forever, &maildrop(1, false), &[Faults::default()]));
+    assert_duplicated(with_rules(rules, Keep::Forever, &maildrop(1, false), &[Faults::default()]).as_ref());
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn with_a_row_forgotten_at_ok_to_quit_a_message_is_duplicated() {
     }
     let rules = Rules { reconcile, judge: |_, _| Verdict::Deliver, ..Rules::default() };
     let fault = Faults { quit: Quit::AnsweredNotApplied, ..Faults::default() };
-    assert_duplicated(&with_rules(rules, Keep::None, &maildrop(1, false), &[fault]));
+    assert_duplicated(with_rules(rules, Keep::None, &maildrop(1, false), &[fault]).as_ref());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn with_the_configured_target_probed_a_message_is_lost() {
     let honest = Scenario { later_maildir: OTHER_MAILDIR, ..Scenario::new(Keep::None, &maildrop) };
     assert_eq!(first_violation(&honest, &maildrop, &[Faults::default()], Crashes::One), None);
     let weak = Scenario { rules, ..honest };
-    assert_lost(&first_violation(&weak, &maildrop, &[Faults::default()], Crashes::One));
+    assert_lost(first_violation(&weak, &maildrop, &[Faults::default()], Crashes::One).as_ref());
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn with_clean_up_after_intent_a_message_is_lost() {
         recover::stale(names, own_mark, &[])
     }
     let rules = Rules { stale, ..Rules::default() };
-    assert_lost(&with_rules(rules, Keep::None, &maildrop(1, false), &[Faults::default()]));
+    assert_lost(with_rules(rules, Keep::None, &maildrop(1, false), &[Faults::default()]).as_ref());
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn with_identical_copies_taken_for_one_message_one_is_lost() {
     let maildrop = maildrop(2, true);
     let scenario = Scenario::new(Keep::Forever, &maildrop);
     let all = faults(&maildrop, replies(&maildrop, &scenario));
-    assert_lost(&with_rules(rules, Keep::Forever, &maildrop, &all));
+    assert_lost(with_rules(rules, Keep::Forever, &maildrop, &all).as_ref());
 }
 
 /// Another client deletes a delivered message, and the server gives its unique-id to a new one of the same size.
@@ -151,5 +151,5 @@ fn with_a_reused_uid(left_out: Option<LeftOut>) -> Result<(), Violation> {
 #[test]
 fn with_a_unique_id_trusted_for_dele_a_message_is_lost() {
     assert_eq!(with_a_reused_uid(None), Ok(()));
-    assert_lost(&with_a_reused_uid(Some(LeftOut::ContentMatch)).err());
+    assert_lost(with_a_reused_uid(Some(LeftOut::ContentMatch)).err().as_ref());
 }

@@ -36,12 +36,9 @@ pub(crate) fn mail_in(maildir: &Path) -> Vec<MailFile> {
         .collect()
 }
 
-/// The mail that lies in `tmp/` and should not. A marker or generation whose making was cut off is no mail and may stay:
-/// every reader of a Maildir clears `tmp/` of what is older than 36 hours.
+/// What lies in `tmp/` and should not.
 pub(crate) fn leftovers(maildir: &Path) -> Vec<String> {
-    let mut names = names_in(&maildir.join("tmp"));
-    names.retain(|name| !name.starts_with("fetchonce-"));
-    names
+    names_in(&maildir.join("tmp"))
 }
 
 /// Octets with CRLF line ends as they are stored: with LF.
