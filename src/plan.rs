@@ -30,7 +30,7 @@ pub struct Facts {
     pub last_session_quit: bool,
     /// Whether TOP may be asked.
     pub top: bool,
-    /// Most messages to fetch.
+    /// Most messages to fetch; what is only fetched to be deleted does not count.
     pub limit: Option<usize>,
 }
 
@@ -93,6 +93,8 @@ pub struct Fetch {
     pub row: FetchRow,
     /// Whether the unique-id is listed several times: equal content is then kept as a row of its own.
     pub is_copy: bool,
+    /// Whether the run's limit is reached before it, should all messages before it arrive.
+    pub beyond_limit: bool,
     /// Why it is fetched.
     pub reason: Reason,
 }
@@ -132,6 +134,15 @@ impl FetchRow {
             Self::Waiting(row) => Some(row),
             Self::Fresh(at) => fresh.get(at).copied(),
             Self::Expected(_) => None,
+        }
+    }
+
+    /// The row that is known without [`Plan::fresh`].
+    #[must_use]
+    pub fn known(self) -> Option<RowId> {
+        match self {
+            Self::Waiting(row) | Self::Expected(row) => Some(row),
+            Self::Fresh(_) => None,
         }
     }
 }
@@ -226,6 +237,8 @@ struct Reconciler<'a> {
     contradicted: bool,
     probes: Vec<MessageNumber>,
     accounted: HashSet<RowId>,
+    /// Fetches that the limit counts.
+    fetches_that_count: usize,
     plan: Plan,
 }
 
@@ -240,6 +253,7 @@ impl<'a> Reconciler<'a> {
             contradicted: unproven,
             probes: Vec::new(),
             accounted: HashSet::new(),
+            fetches_that_count: 0,
             plan: Plan::default(),
         }
     }
@@ -283,13 +297,12 @@ impl<'a> Reconciler<'a> {
             self.plan.verdicts.extend(copies.iter().map(|&copy| (copy.clone(), Reason::AlreadyDelivered)));
             return;
         }
-        let mut waiting = rows.iter().filter(|row| row.content.is_none()).map(|row| row.id);
-        let mut expected = rows.iter().filter(|row| row.content.is_some()).map(|row| row.id);
+        let waiting = rows.iter().filter(|row| row.content.is_none());
+        let mut known = waiting.chain(rows.iter().filter(|row| row.content.is_some()));
         for copy in copies {
-            match (waiting.next(), expected.next()) {
-                (Some(row), _) => self.fetch(copy, FetchRow::Waiting(row), true, Reason::Unproven),
-                (None, Some(row)) => self.fetch(copy, FetchRow::Expected(row), true, Reason::Unproven),
-                (None, None) => self.fetch_fresh(copy, true, Reason::Unproven),
+            match known.next() {
+                Some(row) => self.fetch_row(copy, row, true, Reason::Unproven),
+                None => self.fetch_fresh(copy, true, Reason::Unproven),
             }
         }
     }
@@ -299,25 +312,29 @@ impl<'a> Reconciler<'a> {
         if row.gone.is_some() || row.size != listed.size {
             self.plan.proven.push((row.id, listed.size));
         }
+        self.fetch_row(listed, row, false, Reason::NotYetDelivered);
+    }
+
+    /// Fetches a message that has a row, unless the user gave it up or it cost sessions their QUIT (I4).
+    fn fetch_row(&mut self, listed: &Listed, row: &Row, is_copy: bool, reason: Reason) {
+        let how = if row.content.is_some() { FetchRow::Expected(row.id) } else { FetchRow::Waiting(row.id) };
         if row.state == RowState::Skipped {
             self.plan.verdicts.push((listed.clone(), Reason::Skipped));
-            return;
-        }
-        if row.lost_sessions < limits::TROUBLED_AFTER {
-            self.fetch(listed, FetchRow::Waiting(row.id), false, Reason::NotYetDelivered);
-            return;
-        }
-        if row.retry_after.is_some_and(|time| self.facts.now < time) {
+        } else if row.lost_sessions < limits::TROUBLED_AFTER {
+            self.fetch(listed, how, is_copy, reason);
+        } else if row.retry_after.is_some_and(|time| self.is_ahead(time)) {
             self.plan.verdicts.push((listed.clone(), Reason::BackingOff));
-            return;
+        } else {
+            self.plan.verdicts.push((listed.clone(), Reason::Troubled));
+            let listed = listed.clone();
+            self.plan.troubled.push(Fetch { listed, row: how, is_copy, beyond_limit: false, reason });
         }
-        self.plan.verdicts.push((listed.clone(), Reason::Troubled));
-        self.plan.troubled.push(Fetch {
-            listed: listed.clone(),
-            row: FetchRow::Waiting(row.id),
-            is_copy: false,
-            reason: Reason::Troubled,
-        });
+    }
+
+    /// Whether a back-off still runs; one that ends later than any back-off may was made by a wrong clock.
+    fn is_ahead(&self, time: Timestamp) -> bool {
+        let longest = i64::try_from(limits::TROUBLED_BACKOFF_MAX.as_secs()).unwrap_or(i64::MAX);
+        (1..=longest).contains(&time.0.saturating_sub(self.facts.now.0))
     }
 
     /// A delivered row that its unique-id proves, unless it is due: then the content must be matched (I3).
@@ -340,7 +357,8 @@ impl<'a> Reconciler<'a> {
                 match same[..] {
                     [row] => self.matched(listed, row, rows),
                     [] => {
-                        self.contradicted = true;
+                        // With a row that waits for its content, the contradiction was met before.
+                        self.contradicted |= rows.iter().all(|row| row.content.is_some());
                         self.fetch_to_compare(listed, rows);
                     }
                     _ => self.fetch_to_compare(listed, rows),
@@ -380,10 +398,8 @@ impl<'a> Reconciler<'a> {
     fn fetch_to_compare(&mut self, listed: &Listed, rows: &[&Row]) {
         let waiting = rows.iter().find(|row| row.content.is_none());
         match (waiting, rows) {
-            (Some(row), _) => self.fetch(listed, FetchRow::Waiting(row.id), false, Reason::Unproven),
-            (None, [row]) if self.is_proven(row, listed) => {
-                self.fetch(listed, FetchRow::Expected(row.id), false, Reason::Due);
-            }
+            (Some(row), _) => self.fetch_row(listed, row, false, Reason::Unproven),
+            (None, [row]) if self.is_proven(row, listed) => self.fetch_row(listed, row, false, Reason::Due),
             _ => self.fetch_fresh(listed, false, Reason::Unproven),
         }
     }
@@ -394,11 +410,11 @@ impl<'a> Reconciler<'a> {
     }
 
     fn fetch(&mut self, listed: &Listed, row: FetchRow, is_copy: bool, reason: Reason) {
-        let over = reason != Reason::Due && self.facts.limit.is_some_and(|limit| self.plan.fetches.len() >= limit);
-        self.plan.verdicts.push((listed.clone(), if over { Reason::OverLimit } else { reason }));
-        if !over {
-            self.plan.fetches.push(Fetch { listed: listed.clone(), row, is_copy, reason });
-        }
+        let beyond_limit =
+            reason != Reason::Due && self.facts.limit.is_some_and(|limit| self.fetches_that_count >= limit);
+        self.fetches_that_count += usize::from(reason != Reason::Due);
+        self.plan.verdicts.push((listed.clone(), if beyond_limit { Reason::OverLimit } else { reason }));
+        self.plan.fetches.push(Fetch { listed: listed.clone(), row, is_copy, beyond_limit, reason });
     }
 
     fn is_proven(&self, row: &Row, listed: &Listed) -> bool {
@@ -424,11 +440,14 @@ impl<'a> Reconciler<'a> {
             let missing = self.seen.rows().iter().filter(|row| row.gone.is_none() && !self.accounted.contains(&row.id));
             for row in missing {
                 self.plan.gone.push(row.id);
-                if row.state == RowState::New && row.attempted {
+                let is_listed_otherwise = self.seen.of(&row.uid).any(|other| self.accounted.contains(&other.id));
+                if row.state == RowState::New && row.attempted && !is_listed_otherwise {
                     self.plan.lost.push(row.id);
                 }
             }
         }
+        // What is only fetched to be deleted comes after new mail.
+        self.plan.fetches.sort_by_key(|fetch| fetch.reason == Reason::Due);
         self.plan.verdicts.sort_by_key(|(listed, _)| listed.number);
         self.plan.contradicted = self.contradicted;
         self.plan.deletions_first = !self.facts.last_session_quit && !self.plan.deletions.is_empty();

@@ -40,13 +40,16 @@ impl fmt::Display for Keep {
     }
 }
 
-/// Seconds that the time between two runs adds to the age of mail.
+/// Seconds that the time since the last run adds to the age of mail.
 ///
-/// Never negative and at most [`limits::AGE_PER_GAP`]: a leap of the clock keeps mail longer, it cannot age it by years.
+/// `latest` is the latest time of any run. A clock that goes back and returns is credited only for what lies beyond that;
+/// never a negative time, and at most [`limits::AGE_PER_GAP`]: a leap of the clock keeps mail longer, and cannot age it
+/// by years.
 #[must_use]
-pub fn credited_seconds(last_run: Timestamp, now: Timestamp) -> i64 {
+pub fn credited_seconds(last_run: Timestamp, latest: Timestamp, now: Timestamp) -> i64 {
     let most = i64::try_from(limits::AGE_PER_GAP.as_secs()).unwrap_or(i64::MAX);
-    now.0.saturating_sub(last_run.0).clamp(0, most)
+    let since = if now > latest { latest } else { last_run };
+    now.0.saturating_sub(since.0).clamp(0, most)
 }
 
 /// The age between two readings of the credited clock.
@@ -72,10 +75,23 @@ mod tests {
 
     #[test]
     fn a_leap_of_the_clock_cannot_age_mail_by_years() {
-        assert_eq!(credited_seconds(Timestamp(100), Timestamp(160)), 60);
-        assert_eq!(credited_seconds(Timestamp(0), Timestamp(50 * 365 * DAY)), 45 * DAY);
-        assert_eq!(credited_seconds(Timestamp(50 * 365 * DAY), Timestamp(0)), 0);
-        assert_eq!(credited_seconds(Timestamp(i64::MAX), Timestamp(i64::MIN)), 0);
+        let credited = |last, latest, now| credited_seconds(Timestamp(last), Timestamp(latest), Timestamp(now));
+        assert_eq!(credited(100, 100, 160), 60);
+        assert_eq!(credited(0, 0, 50 * 365 * DAY), 45 * DAY);
+        assert_eq!(credited(50 * 365 * DAY, 50 * 365 * DAY, 0), 0);
+        assert_eq!(credited(i64::MAX, i64::MAX, i64::MIN), 0);
         assert_eq!(age(20, 10), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_and_returns_ages_mail_by_the_time_that_passed() {
+        let (start, hour) = (20_000 * DAY, 3600);
+        let credited = |last, latest, now| credited_seconds(Timestamp(last), Timestamp(latest), Timestamp(now));
+        assert_eq!(credited(start, start, 0), 0);
+        assert_eq!(credited(0, start, hour), hour);
+        assert_eq!(credited(hour, start, start + 2 * hour), 2 * hour);
+        // After a visit to the future time goes on at the old place.
+        assert_eq!(credited(start + 9999 * DAY, start + 9999 * DAY, start), 0);
+        assert_eq!(credited(start, start + 9999 * DAY, start + hour), hour);
     }
 }

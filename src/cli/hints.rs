@@ -83,6 +83,9 @@ impl Place {
             TargetError::OldMaildir(_) => {
                 format!("bring back a newer copy; {accept}: mail that this copy lacks is not fetched again")
             }
+            TargetError::Damaged(path) => {
+                format!("look for another copy of {}; nothing else is held up", path.display())
+            }
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
         }
     }

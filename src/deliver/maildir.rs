@@ -383,12 +383,17 @@ pub fn create_dirs(host: &dyn Host, path: &Path) -> Result<(), TargetError> {
     }
     for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
         match host.sync_dir(folder) {
-            // A folder that may not be read is none that this program made.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            // A folder that may not be read, or that knows no sync (autofs, a read-only disk), is none that this program made.
+            Err(error) if is_foreign(&error) => break,
             result => result.map_err(TargetError::io("sync", folder))?,
         }
     }
     Ok(())
+}
+
+fn is_foreign(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }
 
 fn create_dir(host: &dyn Host, path: &Path) -> Result<(), TargetError> {

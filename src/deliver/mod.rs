@@ -35,6 +35,9 @@ pub enum TargetError {
     /// The Maildir knows of fewer deliveries than the index.
     #[error("the Maildir {0} is an older copy of the one that this account delivered to")]
     OldMaildir(PathBuf),
+    /// A held message is lost or damaged, and no longer on the server.
+    #[error("the held message {0} is missing or damaged, and no longer on the server")]
+    Damaged(PathBuf),
     /// Something else lies there.
     #[error("{0} exists and is not a Maildir")]
     NotMaildir(PathBuf),

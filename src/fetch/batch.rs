@@ -111,7 +111,9 @@ impl Runner<'_, '_> {
     ) -> Result<(), FetchError> {
         let row = fetch.row.committed(&open.fresh);
         let ((Some(seen_from), _) | (None, FetchRow::Expected(seen_from))) = (row, fetch.row) else { return Ok(()) };
-        let twins = self.index.twins(seen_from, retrieved.content.full)?;
+        let mut twins = self.index.twins(seen_from, retrieved.content.full)?;
+        // Among copies of one unique-id each is compared with its own row first.
+        twins.sort_by_key(|twin| twin.row != seen_from);
         if let Verdict::SameAs(known) = (self.rules.judge)(&twins, open.listing.complete) {
             targets.get(self.index, batch.target())?.discard(staged.delivery())?;
             let same_uid = twins.iter().any(|twin| twin.row == known && twin.same_uid);
@@ -164,10 +166,11 @@ impl Runner<'_, '_> {
     }
 
     /// Where the unique-id alone proved nothing, its content now tells which of its rows is listed.
-    fn supersede(&mut self, open: &Open<'_>, fetch: &Fetch, row: RowId, is_other: bool) -> Result<(), FetchError> {
+    fn supersede(&mut self, open: &mut Open<'_>, fetch: &Fetch, row: RowId, is_other: bool) -> Result<(), FetchError> {
         let was_in_doubt = matches!(fetch.reason, Reason::Unproven | Reason::Due) && !fetch.is_copy;
         if was_in_doubt && open.listing.complete {
-            self.index.supersede(row, is_other)?;
+            self.index.supersede(row, is_other && !open.contradicted)?;
+            open.contradicted |= is_other;
         }
         Ok(())
     }
@@ -250,7 +253,7 @@ impl Runner<'_, '_> {
         let cause = crate::report::with_causes(refusal);
         let started = std::mem::replace(batch, Batch::new(batch.target()));
         self.commit_batch(Some(open), targets, started)?;
-        let Some(held) = targets.held(self.index, true)? else { return Ok(()) };
+        let held = targets.held(self.index)?;
         let (staged, retrieved) = match self.retrieve(open, targets, held, fetch) {
             Ok(got) => got,
             Err(Retrieval::Refused(text)) => {
@@ -258,7 +261,7 @@ impl Runner<'_, '_> {
                 return Ok(());
             }
             Err(Retrieval::TargetRefuses(error)) => return Err(error.into()),
-            Err(Retrieval::Failed(error)) => return Err(error),
+            Err(Retrieval::Failed(error)) => return Err(self.blame(open, fetch, error)),
         };
         let mut alone = Batch::new(held);
         self.consider(open, targets, &mut alone, fetch, staged, retrieved)?;

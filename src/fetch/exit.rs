@@ -45,6 +45,7 @@ fn of_target(error: &TargetError) -> Exit {
             }
             _ => Exit::Io,
         },
+        TargetError::Damaged(_) => Exit::Data,
         TargetError::Missing(_)
         | TargetError::Changed(_)
         | TargetError::OldIndex(_)

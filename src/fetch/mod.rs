@@ -19,7 +19,7 @@ use crate::index::{Identity, Index, Run};
 use crate::model::{Octets, RowId, Uid, limits};
 use crate::plan::Rules;
 use crate::policy::Keep;
-use crate::pop3::{Credentials, Endpoint};
+use crate::pop3::{Credentials, Endpoint, SessionError};
 use crate::report::{Event, Exit, Observer, Problem};
 
 pub use crate::report::Summary;
@@ -86,6 +86,7 @@ pub fn run(host: &dyn Host, job: &Job, index: &mut Index<'_>, rules: Rules, obse
         clock: 0,
         summary: Summary::default(),
         problems: Vec::new(),
+        stage: Stage::Before,
     };
     let error = runner.run().err();
     Outcome { summary: runner.summary, problems: runner.problems, error }
@@ -103,6 +104,18 @@ struct Runner<'r, 'h> {
     clock: i64,
     summary: Summary,
     problems: Vec<Problem>,
+    stage: Stage,
+}
+
+/// How far a session came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// It is not logged in, or has no listing.
+    Before,
+    /// It proves and deletes what was delivered earlier.
+    Deleting,
+    /// It fetches.
+    Fetching,
 }
 
 /// What a session is for.
@@ -110,6 +123,8 @@ struct Runner<'r, 'h> {
 enum Purpose {
     /// Everything that is to be done.
     All,
+    /// Fetching, after proving or deleting what was delivered earlier cost a session.
+    OnlyFetch,
     /// One message that cost earlier sessions their QUIT (I4).
     Troubled(RowId),
 }
@@ -150,15 +165,39 @@ impl Runner<'_, '_> {
     fn run_recorded(&mut self) -> Result<(), FetchError> {
         let mut targets = Targets::open(self.host, self.index, &self.job.maildir, &self.job.held)?;
         self.settle(&mut targets)?;
-        let troubled = match self.session(Some(&mut targets), Purpose::All)? {
-            Next::Again => match self.session(Some(&mut targets), Purpose::All)? {
-                Next::Again => Vec::new(),
-                Next::Troubled(rows) => rows,
-            },
-            Next::Troubled(rows) => rows,
-        };
-        for row in troubled.into_iter().take(limits::TROUBLED_SESSIONS) {
-            self.session(Some(&mut targets), Purpose::Troubled(row))?;
+        let (next, failed) = self.main_sessions(&mut targets)?;
+        if let Next::Troubled(rows) = next {
+            for row in rows.into_iter().take(limits::TROUBLED_SESSIONS) {
+                self.session(Some(&mut targets), Purpose::Troubled(row))?;
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The sessions for everything. Where TOP or DELE of earlier mail costs the first one, another one fetches without
+    /// them, so that a server that fails there holds up no new mail; the error is told all the same.
+    fn main_sessions(&mut self, targets: &mut Targets<'_>) -> Result<(Next, Option<FetchError>), FetchError> {
+        for _ in 0..2 {
+            match self.session(Some(targets), Purpose::All) {
+                Ok(Next::Again) => {}
+                Ok(next) => return Ok((next, None)),
+                Err(error @ FetchError::Session(_)) if self.stage == Stage::Deleting => {
+                    self.go_on()?;
+                    return Ok((self.session(Some(targets), Purpose::OnlyFetch)?, Some(error)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((Next::Again, None))
+    }
+
+    /// An error once the user wants to stop, or the run's time is over.
+    fn go_on(&self) -> Result<(), FetchError> {
+        if self.host.interrupted() {
+            return Err(SessionError::Interrupted.into());
+        }
+        if self.host.elapsed() >= self.deadline {
+            return Err(SessionError::Deadline { during: "the run".into() }.into());
         }
         Ok(())
     }

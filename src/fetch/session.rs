@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use super::batch::Batch;
 use super::targets::Targets;
-use super::{FetchError, Next, Purpose, Runner};
+use super::{FetchError, Next, Purpose, Runner, Stage};
 use crate::model::{Listing, MessageNumber, Octets, RowId, Seen, Timestamp, limits};
 use crate::plan::{Decision, Evidence, Evidences, Facts, Fetch, Plan, Reason};
+use crate::policy::Keep;
 use crate::pop3::{
-    self, DeleOutcome, Matched, Session, SightedContent, Sighting, Timing, TopReply, Transaction, Update,
+    self, DeleOutcome, Matched, Session, SessionError, SightedContent, Sighting, Timing, TopReply, Transaction, Update,
 };
 use crate::report::{Event, Problem};
 
@@ -23,15 +24,19 @@ pub(super) struct Open<'s> {
     pub(super) fresh: Vec<RowId>,
     /// Rows that were DELEd in this session.
     pub(super) deleted: Vec<RowId>,
+    /// Whether a unique-id of this listing is known to name other content than recorded.
+    pub(super) contradicted: bool,
 }
 
 impl<'r> Runner<'r, '_> {
     /// Runs one session. Without targets it decides and reports, and changes nothing.
     pub(super) fn session(&mut self, targets: Option<&mut Targets<'_>>, purpose: Purpose) -> Result<Next, FetchError> {
+        self.stage = Stage::Before;
         let mut session = self.connect()?;
         let listing = session.listing()?;
         let seen = self.index.seen()?;
-        let (mut plan, sightings) = self.decide(&mut session, &listing, &seen)?;
+        self.stage = Stage::Deleting;
+        let (mut plan, sightings) = self.decide(&mut session, &listing, &seen, purpose)?;
         narrow(&mut plan, purpose);
         self.report_plan(&listing, &plan, purpose)?;
         let Some(targets) = targets else {
@@ -39,19 +44,20 @@ impl<'r> Runner<'r, '_> {
             return Ok(Next::Troubled(Vec::new()));
         };
         let fresh = self.commit(&listing, &plan)?;
-        let mut open = Open { session, listing, fresh, deleted: Vec::new() };
+        let mut open = Open { session, listing, fresh, deleted: Vec::new(), contradicted: plan.contradicted };
         self.delete_due(&mut open, &plan, sightings)?;
         if plan.deletions_first && purpose == Purpose::All {
             self.quit(open, &plan)?;
             return Ok(Next::Again);
         }
+        self.stage = Stage::Fetching;
         let result = self.fetch_all(&mut open, targets, &plan);
         match result {
             Ok(()) | Err(FetchError::NoSpace { .. }) => self.quit(open, &plan)?,
             Err(_) => drop(open),
         }
         result?;
-        Ok(Next::Troubled(plan.troubled.iter().filter_map(waiting_row).collect()))
+        Ok(Next::Troubled(plan.troubled.iter().filter_map(|fetch| fetch.row.known()).collect()))
     }
 
     fn connect(&self) -> Result<Session<'r, Transaction>, FetchError> {
@@ -66,15 +72,17 @@ impl<'r> Runner<'r, '_> {
         session: &mut Session<'_, Transaction>,
         listing: &Listing,
         seen: &Seen,
+        purpose: Purpose,
     ) -> Result<(Plan, Sightings), FetchError> {
+        let only_fetch = purpose == Purpose::OnlyFetch;
         let facts = Facts {
-            keep: self.job.keep,
+            keep: if only_fetch { Keep::Forever } else { self.job.keep },
             now: self.host.now(),
             clock: self.clock,
             epoch: self.index.epoch()?,
             account_changed: self.account_changed()?,
             last_session_quit: self.index.last_session_quit()?,
-            top: session.capabilities().top || !session.capabilities().known,
+            top: !only_fetch && (session.capabilities().top || !session.capabilities().known),
             limit: self.job.limit,
         };
         let mut evidence = Evidences::new();
@@ -100,12 +108,16 @@ impl<'r> Runner<'r, '_> {
     }
 
     fn report_plan(&mut self, listing: &Listing, plan: &Plan, purpose: Purpose) -> Result<(), FetchError> {
-        if purpose != Purpose::All {
+        if !plan.lost.is_empty() {
+            self.problem(Problem::Vanished { messages: plan.lost.len() });
+        }
+        if matches!(purpose, Purpose::Troubled(_)) {
             return Ok(());
         }
         let is_known = |reason| matches!(reason, Reason::AlreadyDelivered | Reason::Due | Reason::DueButPartial);
         self.summary.listed = listing.messages.len() as u64;
-        self.summary.planned = (plan.fetches.len() + plan.troubled.len()) as u64;
+        let within_limit = plan.fetches.iter().filter(|fetch| !fetch.beyond_limit).count();
+        self.summary.planned = (within_limit + plan.troubled.len()) as u64;
         self.summary.known = plan.verdicts.iter().filter(|(_, reason)| is_known(*reason)).count() as u64;
         self.emit(&Event::Listed { messages: listing.messages.len(), complete: listing.complete });
         self.emit(&Event::Planned(plan));
@@ -115,8 +127,9 @@ impl<'r> Runner<'r, '_> {
         if plan.contradicted && !self.account_changed()? {
             self.problem(Problem::Contradicted);
         }
-        if !plan.lost.is_empty() {
-            self.problem(Problem::Vanished { messages: plan.lost.len() });
+        let backing_off = plan.verdicts.iter().filter(|(_, reason)| *reason == Reason::BackingOff).count();
+        if backing_off > 0 {
+            self.problem(Problem::BackingOff { messages: backing_off });
         }
         Ok(())
     }
@@ -156,7 +169,7 @@ impl<'r> Runner<'r, '_> {
 
     fn fetch_all(&mut self, open: &mut Open<'_>, targets: &mut Targets<'_>, plan: &Plan) -> Result<(), FetchError> {
         let mut batch = Batch::new(targets.main);
-        let result = plan.fetches.iter().try_for_each(|fetch| self.fetch_one(open, targets, &mut batch, fetch));
+        let result = self.fetch_each(open, targets, &mut batch, plan);
         match result {
             Ok(()) | Err(FetchError::NoSpace { .. }) => self.commit_batch(Some(open), targets, batch).and(result),
             Err(FetchError::Index(_)) => result,
@@ -165,44 +178,84 @@ impl<'r> Runner<'r, '_> {
         }
     }
 
+    /// Fetches up to the limit; what does not arrive does not count.
+    fn fetch_each(
+        &mut self,
+        open: &mut Open<'_>,
+        targets: &mut Targets<'_>,
+        batch: &mut Batch,
+        plan: &Plan,
+    ) -> Result<(), FetchError> {
+        let mut arrived = 0;
+        for fetch in &plan.fetches {
+            let is_within = fetch.reason == Reason::Due || self.job.limit.is_none_or(|limit| arrived < limit);
+            if is_within && self.fetch_one(open, targets, batch, fetch)? {
+                arrived += usize::from(fetch.reason != Reason::Due);
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches one message, and says whether it arrived; a refusal is a problem of that message alone.
     fn fetch_one(
         &mut self,
         open: &mut Open<'_>,
         targets: &mut Targets<'_>,
         batch: &mut Batch,
         fetch: &Fetch,
-    ) -> Result<(), FetchError> {
-        self.look_at_free_space(targets, batch, fetch)?;
+    ) -> Result<bool, FetchError> {
+        if !self.has_space(targets, batch, fetch)? {
+            return Ok(false);
+        }
         if batch.is_full() || (fetch.is_copy && !batch.is_empty()) {
             let full = std::mem::replace(batch, Batch::new(batch.target()));
             self.commit_batch(Some(open), targets, full)?;
         }
         match self.retrieve(open, targets, batch.target(), fetch) {
-            Ok((staged, retrieved)) => self.consider(open, targets, batch, fetch, staged, retrieved),
+            Ok((staged, retrieved)) => {
+                self.consider(open, targets, batch, fetch, staged, retrieved)?;
+                Ok(true)
+            }
             Err(Retrieval::Refused(text)) => {
                 self.problem(Problem::RetrRefused { uid: fetch.listed.uid.clone(), text });
-                Ok(())
+                Ok(false)
             }
-            Err(Retrieval::TargetRefuses(error)) => self.hold(open, targets, batch, fetch, &error),
-            Err(Retrieval::Failed(error)) => {
-                if matches!(error, FetchError::Session(_)) {
-                    self.count_lost_session(open, fetch)?;
-                }
-                Err(error)
+            Err(Retrieval::TargetRefuses(error)) => {
+                self.hold(open, targets, batch, fetch, &error)?;
+                Ok(true)
             }
+            Err(Retrieval::Failed(error)) => Err(self.blame(open, fetch, error)),
         }
     }
 
-    /// Refuses to RETR what would fill the disk: then QUIT is still allowed.
-    fn look_at_free_space(&self, targets: &mut Targets<'_>, batch: &Batch, fetch: &Fetch) -> Result<(), FetchError> {
+    /// Refuses to RETR what would fill the disk: then QUIT is still allowed. A full disk ends the run.
+    fn has_space(&mut self, targets: &mut Targets<'_>, batch: &Batch, fetch: &Fetch) -> Result<bool, FetchError> {
+        let floor = limits::FREE_SPACE_FLOOR_OCTETS;
         let free = targets.get(self.index, batch.target())?.free_space()?;
-        let needed = Octets(fetch.listed.size.unwrap_or_default().0.saturating_add(limits::FREE_SPACE_FLOOR_OCTETS));
-        if free < needed { Err(FetchError::NoSpace { free, needed }) } else { Ok(()) }
+        let needed = Octets(fetch.listed.size.unwrap_or_default().0.saturating_add(floor));
+        if free.0 < floor {
+            return Err(FetchError::NoSpace { free, needed });
+        }
+        if free < needed {
+            self.problem(Problem::TooBig { uid: fetch.listed.uid.clone(), free, needed });
+        }
+        Ok(free >= needed)
+    }
+
+    /// An error while a message was read: if the server or the line is at fault, so may the message be.
+    pub(super) fn blame(&mut self, open: &Open<'_>, fetch: &Fetch, error: FetchError) -> FetchError {
+        let is_ours = |error: &SessionError| matches!(error, SessionError::Interrupted | SessionError::Deadline { .. });
+        match &error {
+            FetchError::Session(cause) if !is_ours(cause) => {
+                self.count_lost_session(open, fetch).err().unwrap_or(error)
+            }
+            _ => error,
+        }
     }
 
     /// The connection was lost while this message was read: twice, and it waits for a session of its own (I4).
     fn count_lost_session(&mut self, open: &Open<'_>, fetch: &Fetch) -> Result<(), FetchError> {
-        let Some(row) = fetch.row.committed(&open.fresh) else { return Ok(()) };
+        let Some(row) = fetch.row.committed(&open.fresh).or(fetch.row.known()) else { return Ok(()) };
         let lost = self.index.count_lost_session(row)?;
         if let Some(retry_after) = back_off(lost, self.host.now()) {
             self.index.back_off(row, retry_after)?;
@@ -214,8 +267,11 @@ impl<'r> Runner<'r, '_> {
     fn quit(&mut self, open: Open<'_>, plan: &Plan) -> Result<(), FetchError> {
         let update = match open.session.quit() {
             Ok(update) => update,
-            // Not settled: the connection was closed instead, and the next run goes on (I4).
-            Err(_unsettled) => return Ok(()),
+            // The connection was closed instead, and the next run goes on (I4).
+            Err(unsettled) => {
+                self.problem(Problem::QuitWithheld { messages: unsettled.messages.len() });
+                return Ok(());
+            }
         };
         match update {
             Update::Committed => {
@@ -254,7 +310,8 @@ pub(super) enum Retrieval {
 
 /// The longest body to accept: sizes are estimates on some servers, but an endless body is not a message (I8).
 pub(super) fn body_cap(size: Option<Octets>) -> Octets {
-    size.map_or(Octets(limits::BODY_OCTETS), |size| {
+    // A size of 0 is none: some servers do not know it.
+    size.filter(|size| size.0 > 0).map_or(Octets(limits::BODY_OCTETS), |size| {
         Octets(size.0.saturating_mul(2).saturating_add(limits::BODY_SLACK_OCTETS))
     })
 }
@@ -274,12 +331,8 @@ fn narrow(plan: &mut Plan, purpose: Purpose) {
     if let Purpose::Troubled(row) = purpose {
         plan.deletions.clear();
         plan.fetches = std::mem::take(&mut plan.troubled);
-        plan.fetches.retain(|fetch| waiting_row(fetch) == Some(row));
+        plan.fetches.retain(|fetch| fetch.row.known() == Some(row));
     }
-}
-
-fn waiting_row(fetch: &Fetch) -> Option<RowId> {
-    fetch.row.committed(&[])
 }
 
 fn back_off(lost_sessions: u32, now: Timestamp) -> Option<Timestamp> {

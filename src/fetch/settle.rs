@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 
 use super::targets::Targets;
 use super::{FetchError, Runner};
+use crate::deliver::TargetError;
 use crate::index::{IntentRecord, Journaled};
 use crate::model::{DeliveryId, RowId};
 use crate::recover::Resolution;
-use crate::report::{Event, Problem};
+use crate::report::{Event, Problem, with_causes};
+
+/// A target that refused so many held messages one after the other is not asked for the others in this run.
+const MOST_REFUSALS: usize = 8;
 
 impl Runner<'_, '_> {
     pub(super) fn settle(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
         let intents = self.index.intents()?;
+        let promised: Vec<DeliveryId> = intents.iter().map(|intent| intent.delivery.clone()).collect();
         let main = targets.main;
         let mut by_target: BTreeMap<i64, Vec<&Journaled>> = BTreeMap::new();
         by_target.entry(main).or_default();
@@ -19,7 +24,7 @@ impl Runner<'_, '_> {
             by_target.entry((self.rules.target_to_probe)(intent.target, main)).or_default().push(intent);
         }
         for (target, intents) in by_target {
-            self.sweep(targets, target, &intents)?;
+            self.sweep(targets, target, &promised)?;
             self.recover(targets, target, &intents)?;
         }
         let untrusted = self.index.untrusted()?.len();
@@ -29,12 +34,12 @@ impl Runner<'_, '_> {
         self.deliver_held(targets)
     }
 
-    /// Removes from `tmp/` what an earlier run of this index left without a promise.
-    fn sweep(&mut self, targets: &mut Targets<'_>, target: i64, intents: &[&Journaled]) -> Result<(), FetchError> {
+    /// Removes from `tmp/` what an earlier run of this index left without a promise, to this target or to any other:
+    /// two targets may be one folder.
+    fn sweep(&mut self, targets: &mut Targets<'_>, target: i64, promised: &[DeliveryId]) -> Result<(), FetchError> {
         let maildir = targets.get(self.index, target)?;
         let names = maildir.tmp_names()?;
-        let promised: Vec<DeliveryId> = intents.iter().map(|intent| intent.delivery.clone()).collect();
-        for name in (self.rules.stale)(&names, &maildir.own_mark(), &promised) {
+        for name in (self.rules.stale)(&names, &maildir.own_mark(), promised) {
             maildir.discard(&DeliveryId(name.to_owned()))?;
         }
         Ok(())
@@ -53,7 +58,7 @@ impl Runner<'_, '_> {
                 found = maildir.probe(&intent.delivery, true)?;
             }
             match (self.rules.resolve)(found, intent.at, self.host.now()) {
-                Resolution::RenameThenDelivered => maildir.place(&intent.delivery, intent.octets)?,
+                Resolution::RenameThenDelivered => maildir.place(&intent.delivery, intent.content.octets)?,
                 Resolution::UnlinkThenDelivered => maildir.discard(&intent.delivery)?,
                 Resolution::SyncThenDelivered | Resolution::TakenAway => {}
                 Resolution::Conflict => return Err(FetchError::Conflict(intent.delivery.clone())),
@@ -89,33 +94,41 @@ impl Runner<'_, '_> {
 
     /// Offers each held message to the configured target; what it refuses stays held.
     fn deliver_held(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
-        let Some(held) = targets.held(self.index, false)? else { return Ok(()) };
-        self.sweep(targets, held, &[])?;
+        targets.find_held(self.index)?;
+        let rows = self.index.held()?;
         let mut refused = 0;
         let mut cause = String::new();
-        for row in self.index.held()? {
-            match self.deliver_one_held(targets, held, &row) {
+        for row in &rows {
+            self.go_on()?;
+            match self.deliver_one_held(targets, row) {
                 Ok(()) => {}
                 Err(FetchError::Target(error)) if !error.is_disk_failure() => {
                     refused += 1;
-                    cause = error.to_string();
+                    cause = with_causes(&error);
                 }
                 Err(error) => return Err(error),
+            }
+            if refused == MOST_REFUSALS {
+                refused = rows.len();
+                break;
             }
         }
         if refused > 0 {
             self.problem(Problem::Held { messages: refused, cause });
         }
-        self.remove_orphans(targets, held)
+        self.remove_orphans(targets)
     }
 
-    fn deliver_one_held(&mut self, targets: &mut Targets<'_>, held: i64, row: &Journaled) -> Result<(), FetchError> {
-        let source = targets.get(self.index, held)?.open_message(&row.delivery)?;
-        let Some(mut source) = source else {
-            return Err(crate::deliver::TargetError::Missing(targets.get(self.index, held)?.root().to_owned()).into());
+    fn deliver_one_held(&mut self, targets: &mut Targets<'_>, row: &Journaled) -> Result<(), FetchError> {
+        let Some(mut source) = targets.get(self.index, row.target)?.open_message(&row.delivery)? else {
+            return self.give_up_held(targets, row);
         };
         let main = targets.main;
         let (staged, content) = targets.get(self.index, main)?.copy_in(&mut *source)?;
+        if content != row.content {
+            targets.get(self.index, main)?.discard(staged.delivery())?;
+            return self.give_up_held(targets, row);
+        }
         targets.count_run(self.index, main)?;
         let maildir = targets.get(self.index, main)?;
         let record = IntentRecord { row: row.row, delivery: staged.delivery().clone(), inode: staged.inode(), content };
@@ -128,18 +141,30 @@ impl Runner<'_, '_> {
         }
         self.index.confirm(&[row.row])?;
         self.delivered(&row.uid, content.octets);
-        Ok(targets.get(self.index, held)?.remove(&row.delivery)?)
+        Ok(targets.get(self.index, row.target)?.remove(&row.delivery)?)
     }
 
-    /// Removes from the held Maildir what its target took: a crash may have come between the commit and the removal.
-    fn remove_orphans(&mut self, targets: &mut Targets<'_>, held: i64) -> Result<(), FetchError> {
+    /// The held copy is gone or damaged: the server's is fetched again, if there is one.
+    fn give_up_held(&mut self, targets: &mut Targets<'_>, row: &Journaled) -> Result<(), FetchError> {
+        if !row.is_listed {
+            let held = targets.get(self.index, row.target)?.root().to_owned();
+            return Err(TargetError::Damaged(held.join(&row.delivery.0)).into());
+        }
+        self.index.give_up_held(row.row)?;
+        self.problem(Problem::FetchedAgain { messages: 1 });
+        Ok(())
+    }
+
+    /// Removes from the held Maildir what no row needs: a crash may have come between a commit and the removal.
+    fn remove_orphans(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
+        let Some(held) = self.index.held_target()? else { return Ok(()) };
         let wanted = self.index.held_names()?;
-        let maildir = targets.get(self.index, held)?;
+        let Ok(maildir) = targets.get(self.index, held.id) else { return Ok(()) };
         for delivery in maildir.own_in_new()? {
             if !wanted.contains(&delivery) {
                 maildir.remove(&delivery)?;
             }
         }
-        Ok(())
+        self.sweep(targets, held.id, &[])
     }
 }

@@ -27,6 +27,8 @@ struct Opened<'h> {
 
 impl<'h> Targets<'h> {
     /// Opens the configured Maildir, or makes it when this index never delivered there.
+    ///
+    /// One that the index knows by another path, because it moved or is spelled in another way, is recognised by its marker.
     pub(super) fn open(
         host: &'h dyn Host,
         index: &mut Index<'_>,
@@ -48,16 +50,22 @@ impl<'h> Targets<'h> {
         self.opened(id)
     }
 
-    /// The held Maildir, if anything was ever held; made when `create` is set.
-    pub(super) fn held(&mut self, index: &mut Index<'_>, create: bool) -> Result<Option<i64>, FetchError> {
-        if !create && index.target_at(self.held_path)?.is_none() {
-            return Ok(None);
-        }
+    /// The held Maildir, made if there is none yet.
+    pub(super) fn held(&mut self, index: &mut Index<'_>) -> Result<i64, FetchError> {
         let path = self.held_path;
-        if create && let Some(parent) = path.parent() {
+        if let Some(parent) = path.parent() {
             create_dirs(self.host, parent)?;
         }
-        self.open_path(index, path, TargetKind::Held).map(Some)
+        self.open_path(index, path, TargetKind::Held)
+    }
+
+    /// Takes note of a held Maildir that moved along with the folder of its index.
+    pub(super) fn find_held(&mut self, index: &mut Index<'_>) -> Result<(), FetchError> {
+        let exists = self.host.stat(self.held_path).is_ok_and(|stat| stat.is_some());
+        if exists && index.target_at(self.held_path)?.is_none() {
+            self.open_path(index, self.held_path, TargetKind::Held)?;
+        }
+        Ok(())
     }
 
     /// Counts this run in the target's marker, once, before its first INTENT there: the index first.
@@ -82,7 +90,15 @@ impl<'h> Targets<'h> {
             (open_known(self.host, index, &target)?, target)
         } else {
             let (maildir, marker) = Maildir::create(self.host, path, index.id())?;
-            (maildir, index.add_target(kind, path, &marker)?)
+            let target = match index.target_with_marker(&marker)? {
+                Some(target) => {
+                    index.move_target(target.id, path)?;
+                    self.open.remove(&target.id);
+                    Target { path: path.to_owned(), ..target }
+                }
+                None => index.add_target(kind, path, &marker, maildir.generation()?)?,
+            };
+            (maildir, target)
         };
         let id = target.id;
         self.open.entry(id).or_insert(Opened { maildir, target, counted: false });

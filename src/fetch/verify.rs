@@ -31,7 +31,7 @@ pub fn repair(host: &dyn Host, index: &mut Index<'_>) -> Result<Repaired, FetchE
                 index.trust(placed.row)?;
                 repaired.rewritten += 1;
             }
-            _ if !placed.is_listed => repaired.beyond_repair += 1,
+            _ if !placed.is_recoverable => repaired.beyond_repair += 1,
             found => {
                 index.fetch_again(placed.row)?;
                 repaired.to_fetch_again += 1;

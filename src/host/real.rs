@@ -173,6 +173,10 @@ impl Host for RealHost {
 
     fn free_space(&self, path: &Path) -> io::Result<Octets> {
         let data = rustix::fs::statvfs(path)?;
+        // A file system that does not count its blocks says nothing.
+        if data.f_blocks == 0 {
+            return Ok(Octets(u64::MAX));
+        }
         Ok(Octets(data.f_bavail.saturating_mul(data.f_frsize)))
     }
 

@@ -71,10 +71,11 @@ impl Index<'_> {
     /// Gives the credited clock in seconds and the run's number.
     pub fn begin_run(&mut self, now: Timestamp) -> Result<(i64, i64), IndexError> {
         self.commit(|db| {
-            let (clock, at): (i64, Option<i64>) =
-                db.query_row("SELECT clock, clock_at FROM account", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let clock = clock + at.map_or(0, |at| policy::credited_seconds(Timestamp(at), now));
-            db.execute("UPDATE account SET clock = ?1, clock_at = ?2", (clock, now.0))?;
+            let clock = credited_clock(db, now)?;
+            db.execute(
+                "UPDATE account SET clock = ?1, clock_at = ?2, clock_max = max(coalesce(clock_max, ?2), ?2)",
+                (clock, now.0),
+            )?;
             db.execute("INSERT INTO run (started_at) VALUES (?1)", [now.0])?;
             Ok((clock, db.last_insert_rowid()))
         })
@@ -82,10 +83,7 @@ impl Index<'_> {
 
     /// The clock that [`Index::begin_run`] would give, with nothing recorded.
     pub fn credited_clock(&self, now: Timestamp) -> Result<i64, IndexError> {
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let (clock, at): (i64, Option<i64>) =
-            self.read(|db| db.query_row("SELECT clock, clock_at FROM account", [], read))?;
-        Ok(clock + at.map_or(0, |at| policy::credited_seconds(Timestamp(at), now)))
+        self.read(|db| credited_clock(db, now))
     }
 
     /// The epoch in which unique-ids must have been proven.
@@ -109,13 +107,30 @@ impl Index<'_> {
         self.read(|db| db.query_row(&select_target("id = ?1"), [id], read_target))
     }
 
+    /// The target with this marker, wherever it was last: a Maildir that moved, or is named in another way now.
+    pub fn target_with_marker(&self, marker: &str) -> Result<Option<Target>, IndexError> {
+        self.read(|db| db.query_row(&select_target("marker = ?1"), [marker], read_target).optional())
+    }
+
+    /// Records that a target lies at another path.
+    pub fn move_target(&mut self, target: i64, path: &Path) -> Result<(), IndexError> {
+        let sql = "UPDATE target SET path = ?2 WHERE id = ?1";
+        self.commit(|db| db.execute(sql, (target, path.as_os_str().as_bytes())).map(drop))
+    }
+
     /// Records a target at its first use.
-    pub fn add_target(&mut self, kind: TargetKind, path: &Path, marker: &str) -> Result<Target, IndexError> {
-        let target = |id| Target { id, kind, path: path.to_owned(), marker: marker.to_owned(), generation: 0 };
+    pub fn add_target(
+        &mut self,
+        kind: TargetKind,
+        path: &Path,
+        marker: &str,
+        generation: i64,
+    ) -> Result<Target, IndexError> {
+        let target = |id| Target { id, kind, path: path.to_owned(), marker: marker.to_owned(), generation };
         self.commit(|db| {
             db.execute(
-                "INSERT INTO target (kind, path, marker, generation) VALUES (?1, ?2, ?3, 0)",
-                (kind.as_str(), path.as_os_str().as_bytes(), marker),
+                "INSERT INTO target (kind, path, marker, generation) VALUES (?1, ?2, ?3, ?4)",
+                (kind.as_str(), path.as_os_str().as_bytes(), marker, generation),
             )?;
             Ok(target(db.last_insert_rowid()))
         })
@@ -151,6 +166,15 @@ impl Index<'_> {
             db.execute(sql, (target, marker, generation)).map(drop)
         })
     }
+}
+
+fn credited_clock(db: &rusqlite::Connection, now: Timestamp) -> rusqlite::Result<i64> {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (clock, last, latest): (i64, Option<i64>, Option<i64>) =
+        db.query_row("SELECT clock, clock_at, clock_max FROM account", [], read)?;
+    let credit =
+        last.zip(latest).map(|(last, latest)| policy::credited_seconds(Timestamp(last), Timestamp(latest), now));
+    Ok(clock + credit.unwrap_or(0))
 }
 
 fn select_target(condition: &str) -> String {

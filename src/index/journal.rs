@@ -1,8 +1,12 @@
 //! The journal of deliveries: INTENT before the rename, DELIVERED after the last sync, and what recovery makes of a crash.
 
+use std::collections::HashSet;
+
+use rusqlite::Connection;
+
 use super::messages::{read_content, read_uid, signed};
 use super::{Index, IndexError};
-use crate::model::{ContentId, DeliveryId, Octets, Receipt, RowId, Timestamp, Uid};
+use crate::model::{ContentId, DeliveryId, Receipt, RowId, Timestamp, Uid};
 
 /// A message about to be renamed into its target.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,10 +34,10 @@ pub struct Journaled {
     pub target: i64,
     /// When the INTENT was recorded.
     pub at: Timestamp,
-    /// The octets of the file; its final name ends in them.
-    pub octets: Octets,
-    /// The unique part of its name in the held Maildir, where its octets still lie.
-    pub held: Option<DeliveryId>,
+    /// What its file holds; its final name ends in the octets.
+    pub content: ContentId,
+    /// Whether the last complete listing had it.
+    pub is_listed: bool,
 }
 
 /// Where a delivered message lies.
@@ -47,8 +51,8 @@ pub struct Placed {
     pub target: i64,
     /// What the file must hold.
     pub content: ContentId,
-    /// Whether the last complete listing had it.
-    pub is_listed: bool,
+    /// Whether the last complete listing had it, or its octets lie in a held Maildir too.
+    pub is_recoverable: bool,
 }
 
 impl Index<'_> {
@@ -89,40 +93,38 @@ impl Index<'_> {
     }
 
     /// Records that the INTENT rows are durable in their target: DELIVERED, or HELD where that is the held Maildir.
+    ///
+    /// Rows that shared a held message, because a renumbered or repeated one was recognised in it, are delivered with it.
     pub fn confirm(&mut self, rows: &[RowId]) -> Result<Vec<Receipt>, IndexError> {
         self.commit(|db| {
+            let mut share = db.prepare_cached(SHARE_DELIVERY)?;
             let mut statement = db.prepare_cached(
                 "UPDATE message SET lost_sessions = 0, retry_after = NULL,
-                        state = iif(target.kind = 'held', 'held', 'delivered'),
-                        held  = iif(target.kind = 'held', delivery, NULL)
+                        state       = iif(target.kind = 'held', 'held', 'delivered'),
+                        held        = iif(target.kind = 'held', delivery, NULL),
+                        held_target = iif(target.kind = 'held', target.id, NULL)
                  FROM target WHERE message.id = ?1 AND message.state = 'intent' AND target.id = message.target
                  RETURNING header_hash, full_hash, octets, message.state = 'held'",
             )?;
-            let receipt = |row: &RowId| {
+            let mut receipt = |row: &RowId| {
+                share.execute([row.0])?;
                 let (content, is_held) =
                     statement.query_row([row.0], |sql| Ok((read_content(sql, 0)?, sql.get(3)?)))?;
                 let content = content.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
                 Ok(Receipt::issued_by_index(*row, content, is_held))
             };
-            rows.iter().map(receipt).collect()
+            rows.iter().map(&mut receipt).collect()
         })
     }
 
-    /// Takes INTENT rows back: to HELD where the octets still lie in the held Maildir, else to NEW.
+    /// Takes INTENT rows back: to HELD where the octets still lie in a held Maildir, else to NEW.
     pub fn withdraw(&mut self, rows: &[RowId]) -> Result<(), IndexError> {
-        self.commit(|db| {
-            let mut statement = db.prepare_cached(
-                "UPDATE message SET state = 'held', delivery = held,
-                        target = (SELECT id FROM target WHERE kind = 'held' ORDER BY id DESC LIMIT 1)
-                 WHERE id = ?1 AND state = 'intent' AND held IS NOT NULL",
-            )?;
-            for row in rows {
-                if statement.execute([row.0])? == 0 {
-                    take_back(db, *row, "intent")?;
-                }
-            }
-            Ok(())
-        })
+        self.commit(|db| rows.iter().try_for_each(|row| take_back(db, *row, "intent")))
+    }
+
+    /// Takes a HELD row whose octets are lost or damaged back to NEW, so that it is fetched again.
+    pub fn give_up_held(&mut self, row: RowId) -> Result<(), IndexError> {
+        self.commit(|db| take_back_to_new(db, row, "held"))
     }
 
     /// Records that a sync failed after the rename of these INTENT rows.
@@ -137,15 +139,27 @@ impl Index<'_> {
         })
     }
 
-    /// Records that the content of an UNTRUSTED row was rewritten into a new inode, durably: it is DELIVERED.
+    /// Records that the content of an UNTRUSTED row was rewritten into a new inode, durably: it is DELIVERED, or HELD
+    /// where it lies in the held Maildir; and so is every row that shares the file.
     pub fn trust(&mut self, row: RowId) -> Result<(), IndexError> {
-        let sql = "UPDATE message SET state = 'delivered' WHERE id = ?1 AND state = 'untrusted'";
-        self.commit(|db| db.execute(sql, [row.0]).map(drop))
+        self.commit(|db| {
+            db.execute(
+                "UPDATE message SET state       = iif(target.kind = 'held', 'held', 'delivered'),
+                                    held        = iif(target.kind = 'held', delivery, NULL),
+                                    held_target = iif(target.kind = 'held', target.id, NULL)
+                 FROM target
+                 WHERE delivery = (SELECT delivery FROM message WHERE id = ?1) AND state = 'untrusted'
+                   AND target.id = message.target",
+                [row.0],
+            )
+            .map(drop)
+        })
     }
 
-    /// Takes an UNTRUSTED row whose content is lost back to NEW, so that it is fetched again if it is still listed.
+    /// Takes an UNTRUSTED row whose file is lost or damaged back: to HELD where its octets still lie in a held Maildir,
+    /// else to NEW, so that it is fetched again.
     pub fn fetch_again(&mut self, row: RowId) -> Result<(), IndexError> {
-        self.commit(|db| take_back(db, row, "untrusted").map(drop))
+        self.commit(|db| take_back(db, row, "untrusted"))
     }
 
     /// The rows that are INTENT: a crash left them.
@@ -153,15 +167,20 @@ impl Index<'_> {
         self.journaled("intent")
     }
 
-    /// The rows that are HELD.
+    /// The rows that are HELD, one for each file.
     pub fn held(&self) -> Result<Vec<Journaled>, IndexError> {
         self.journaled("held")
     }
 
     /// The names in the held Maildir that any row still needs.
-    pub fn held_names(&self) -> Result<Vec<DeliveryId>, IndexError> {
+    pub fn held_names(&self) -> Result<HashSet<DeliveryId>, IndexError> {
         self.read(|db| {
-            let mut statement = db.prepare_cached("SELECT held FROM message WHERE held IS NOT NULL")?;
+            let mut statement = db.prepare_cached(
+                "SELECT held FROM message WHERE held IS NOT NULL
+                 UNION
+                 SELECT delivery FROM message JOIN target ON target.id = message.target
+                 WHERE target.kind = 'held' AND state IN ('intent', 'untrusted')",
+            )?;
             statement.query_map([], |sql| sql.get(0).map(DeliveryId))?.collect()
         })
     }
@@ -169,17 +188,18 @@ impl Index<'_> {
     fn journaled(&self, state: &str) -> Result<Vec<Journaled>, IndexError> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT id, delivery, target, delivered_at, octets, held, uid FROM message WHERE state = ?1 ORDER BY id",
+                "SELECT id, uid, delivery, target, delivered_at, header_hash, full_hash, octets, gone IS NULL
+                 FROM message WHERE state = ?1 GROUP BY delivery ORDER BY id",
             )?;
             let read = |sql: &rusqlite::Row<'_>| {
                 Ok(Journaled {
                     row: RowId(sql.get(0)?),
-                    uid: read_uid(sql, 6)?,
-                    delivery: DeliveryId(sql.get(1)?),
-                    target: sql.get(2)?,
-                    at: Timestamp(sql.get(3)?),
-                    octets: Octets(sql.get(4)?),
-                    held: sql.get::<_, Option<String>>(5)?.map(DeliveryId),
+                    uid: read_uid(sql, 1)?,
+                    delivery: DeliveryId(sql.get(2)?),
+                    target: sql.get(3)?,
+                    at: Timestamp(sql.get(4)?),
+                    content: read_content(sql, 5)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
+                    is_listed: sql.get(8)?,
                 })
             };
             statement.query_map([state], read)?.collect()
@@ -190,8 +210,8 @@ impl Index<'_> {
     pub fn untrusted(&self) -> Result<Vec<Placed>, IndexError> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT id, delivery, target, header_hash, full_hash, octets, gone IS NULL FROM message
-                 WHERE state = 'untrusted' ORDER BY id",
+                "SELECT id, delivery, target, header_hash, full_hash, octets, gone IS NULL OR held IS NOT NULL
+                 FROM message WHERE state = 'untrusted' GROUP BY delivery ORDER BY id",
             )?;
             let read = |sql: &rusqlite::Row<'_>| {
                 let content = read_content(sql, 3)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -200,7 +220,7 @@ impl Index<'_> {
                     delivery: DeliveryId(sql.get(1)?),
                     target: sql.get(2)?,
                     content,
-                    is_listed: sql.get(6)?,
+                    is_recoverable: sql.get(6)?,
                 })
             };
             statement.query_map([], read)?.collect()
@@ -208,12 +228,33 @@ impl Index<'_> {
     }
 }
 
-/// Takes a row back to NEW, as if it had never been fetched.
-fn take_back(db: &rusqlite::Connection, row: RowId, state: &str) -> rusqlite::Result<usize> {
+/// Rows that share the held message of an INTENT row take over its delivery.
+const SHARE_DELIVERY: &str = "\
+    UPDATE message SET (state, delivery, target, inode, delivered_at, delivered_clock, held, held_target)
+         = ('delivered', own.delivery, own.target, own.inode, own.delivered_at, own.delivered_clock, NULL, NULL)
+      FROM message AS own
+     WHERE own.id = ?1 AND own.held IS NOT NULL
+       AND message.id <> own.id AND message.state = 'held'
+       AND message.held = own.held AND message.held_target = own.held_target";
+
+/// Takes a row back to HELD where its octets still lie in a held Maildir, else to NEW.
+fn take_back(db: &Connection, row: RowId, state: &str) -> rusqlite::Result<()> {
+    let sql = "UPDATE message SET state = 'held', delivery = held, target = held_target
+               WHERE id = ?1 AND state = ?2 AND held IS NOT NULL";
+    if db.prepare_cached(sql)?.execute((row.0, state))? == 0 {
+        take_back_to_new(db, row, state)?;
+    }
+    Ok(())
+}
+
+/// Takes a row back to NEW, as if it had never been fetched; and so every row that shares its file.
+fn take_back_to_new(db: &Connection, row: RowId, state: &str) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE message SET state = 'new', delivery = NULL, target = NULL, inode = NULL, header_hash = NULL,
-                full_hash = NULL, octets = NULL, delivered_at = NULL, delivered_clock = NULL
-         WHERE id = ?1 AND state = ?2",
+                full_hash = NULL, octets = NULL, delivered_at = NULL, delivered_clock = NULL, held = NULL,
+                held_target = NULL
+         WHERE delivery = (SELECT delivery FROM message WHERE id = ?1) AND state = ?2",
     )?
     .execute((row.0, state))
+    .map(drop)
 }

@@ -132,9 +132,9 @@ impl Index<'_> {
         self.commit(|db| {
             db.execute(
                 "UPDATE message SET (state, header_hash, full_hash, octets, delivery, target, inode, delivered_at,
-                                     delivered_clock, held, proven_epoch)
+                                     delivered_clock, held, held_target, proven_epoch)
                  = (SELECT state, header_hash, full_hash, octets, delivery, target, inode, delivered_at,
-                           delivered_clock, held, (SELECT epoch FROM account) FROM message WHERE id = ?2)
+                           delivered_clock, held, held_target, (SELECT epoch FROM account) FROM message WHERE id = ?2)
                  WHERE id = ?1",
                 (new.0, known.0),
             )?;
@@ -202,7 +202,7 @@ impl Index<'_> {
                 "SELECT count(*) FILTER (WHERE state = 'delivered' AND gone IS NULL),
                         count(*) FILTER (WHERE state = 'delivered' AND adopted_by IS NULL),
                         count(*) FILTER (WHERE state = 'new' AND gone IS NULL),
-                        count(*) FILTER (WHERE state = 'held'),
+                        count(DISTINCT held) FILTER (WHERE state = 'held'),
                         count(*) FILTER (WHERE state = 'untrusted'),
                         count(*) FILTER (WHERE delete_sent IS NOT NULL AND gone IS NULL)
                  FROM message",
@@ -256,7 +256,9 @@ fn insert_fresh(db: &Connection, plan: &Plan, listing: ListingId) -> rusqlite::R
 fn mark_attempted(db: &Connection, plan: &Plan, fresh: &[RowId]) -> rusqlite::Result<()> {
     let sql = "UPDATE message SET attempted = 1, proven_epoch = (SELECT epoch FROM account) WHERE id = ?1";
     let mut statement = db.prepare_cached(sql)?;
-    for fetch in plan.fetches.iter().chain(&plan.troubled) {
+    // A session that only deletes fetches nothing yet.
+    let now = plan.fetches.iter().filter(|fetch| !plan.deletions_first && !fetch.beyond_limit);
+    for fetch in now.chain(&plan.troubled) {
         if let Some(row) = fetch.row.committed(fresh) {
             statement.execute([row.0])?;
         }

@@ -11,7 +11,8 @@ CREATE TABLE account (
     user          TEXT    NOT NULL,
     epoch         INTEGER NOT NULL DEFAULT 0,  -- matches proven in an earlier epoch are proven no longer
     clock         INTEGER NOT NULL DEFAULT 0,  -- credited seconds: the age of mail counts by it
-    clock_at      INTEGER,                     -- when it was last credited
+    clock_at      INTEGER,                     -- the time at the last run
+    clock_max     INTEGER,                     -- the latest time at any run
     quit          INTEGER NOT NULL DEFAULT 1   -- whether the last session with work to do ended by QUIT
 ) STRICT;
 
@@ -47,7 +48,8 @@ CREATE TABLE message (
     inode          INTEGER,
     delivered_at   INTEGER,                    -- of the INTENT
     delivered_clock INTEGER,
-    held           TEXT,                       -- unique part of the name in the held Maildir
+    held           TEXT,                       -- unique part of the name in the held Maildir, while the octets lie there
+    held_target    INTEGER REFERENCES target,  -- that held Maildir
     delete_sent    INTEGER,                    -- when a session with its DELE ended by QUIT
     proven_epoch   INTEGER NOT NULL DEFAULT 0,
     attempted      INTEGER NOT NULL DEFAULT 0,

@@ -43,7 +43,6 @@ impl<'h> Session<'h, Authorization> {
             return Err(AuthFailure::NoMechanism { offered: escaped(offered.as_bytes(), limits::SHOWN_CHARS) });
         };
         verdict.map_err(|refusal| failure(refusal, &self.capabilities))?;
-        self.link.keep_secret(Vec::new());
         Ok(self.into_transaction()?)
     }
 

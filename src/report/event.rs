@@ -85,6 +85,25 @@ pub enum Problem {
         /// How many.
         messages: usize,
     },
+    /// A message does not fit on the target's disk: it is asked for again by the next run.
+    TooBig {
+        /// The message.
+        uid: Uid,
+        /// What is free.
+        free: Octets,
+        /// What it needs, with the floor that stays free.
+        needed: Octets,
+    },
+    /// Messages that cost sessions their QUIT wait for their next try.
+    BackingOff {
+        /// How many.
+        messages: usize,
+    },
+    /// QUIT was not sent, so nothing was deleted: what was read of these messages is not in safety.
+    QuitWithheld {
+        /// How many.
+        messages: usize,
+    },
     /// UIDL, STAT and LIST disagree, so nothing was deleted or taken for gone.
     PartialListing,
     /// A message's size changed to a new one, or its unique-id names other content than before.

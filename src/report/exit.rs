@@ -76,7 +76,8 @@ impl Problem {
             Self::RetrRefused { .. } | Self::DeleRefused { .. } | Self::QuitRejected { .. } => Exit::Unavailable,
             Self::Vanished { .. } => Exit::Data,
             Self::Held { .. } => Exit::Target,
-            Self::Untrusted { .. } => Exit::Io,
+            Self::Untrusted { .. } | Self::TooBig { .. } | Self::QuitWithheld { .. } => Exit::Io,
+            Self::BackingOff { .. } => Exit::TryLater,
             Self::FetchedAgain { .. } | Self::PartialListing | Self::Contradicted => Exit::Fine,
         }
     }

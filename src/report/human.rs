@@ -240,6 +240,18 @@ fn single(problem: &Problem) -> Told {
             "look after the disk, then run `fetchonce seen verify --repair ACCOUNT`; until then such mail is neither fetched \
              again nor deleted on the server",
         ),
+        Problem::TooBig { uid, free, needed } => (
+            format!("message {uid} needs {needed}, and {free} are free where the mail goes"),
+            "free some space; the message is still on the server, and smaller ones are fetched meanwhile",
+        ),
+        Problem::BackingOff { messages } => (
+            format!("{} cost earlier sessions their connection: not asked for in this run", counted(*messages)),
+            "nothing to do, each is tried again later by itself; `fetchonce seen skip ACCOUNT UID` gives one up",
+        ),
+        Problem::QuitWithheld { messages } => (
+            format!("{} are not in safety, so nothing was deleted on the server", counted(*messages)),
+            "run `fetchonce seen verify --repair ACCOUNT`, then fetch again",
+        ),
         Problem::PartialListing => (
             "the server's lists disagree with one another: nothing was deleted, or taken for gone, in this run".into(),
             "nothing to do unless it stays so; some servers answer so while mail arrives",
