@@ -191,6 +191,18 @@ impl Disk {
         files.map(|(path, _)| path.clone()).collect()
     }
 
+    /// A user moves a whole folder, durably.
+    pub(crate) fn move_folder(&mut self, from: &Path, to: &Path) {
+        let moved = |path: &Path| path.strip_prefix(from).map_or_else(|_| path.to_owned(), |below| join(to, below));
+        for names in [&mut self.names, &mut self.durable_names] {
+            *names = names.iter().map(|(path, inode)| (moved(path), *inode)).collect();
+        }
+        for op in &mut self.pending {
+            op.from = op.from.as_deref().map(moved);
+            op.to = op.to.as_deref().map(moved);
+        }
+    }
+
     /// Makes a user's own deletion or move durable at once, with what came before of the same file.
     pub(crate) fn settle_inode(&mut self, path_inode: u64) {
         let pending = std::mem::take(&mut self.pending);
@@ -276,6 +288,11 @@ impl Disk {
         }
         disk
     }
+}
+
+/// `Path::join` gives a last slash to what is joined with nothing.
+fn join(to: &Path, below: &Path) -> PathBuf {
+    if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) }
 }
 
 enum Choice {

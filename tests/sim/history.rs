@@ -7,14 +7,15 @@ use std::time::Duration;
 use fetchonce::demo::{Event as ServerEvent, Faults, Maildrop};
 use fetchonce::fetch::{self, Job, Outcome};
 use fetchonce::index::{Identity, Index};
+use fetchonce::model::Uid;
 use fetchonce::plan::Rules;
 use fetchonce::policy::Keep;
 use fetchonce::pop3::{Credentials, Endpoint, TlsMode};
 use fetchonce::report::{Event, Observer};
 
-use crate::world::{HELD, LeftOut, MAILDIR, Setting, SimHost, World, stored_form};
+use crate::world::{Break, HELD, LeftOut, MAILDIR, Setting, SimHost, World, stored_form};
 
-const DAY: i64 = 24 * 3600;
+pub(crate) const DAY: i64 = 24 * 3600;
 /// Between two runs.
 const GAP: i64 = 60;
 
@@ -26,6 +27,8 @@ pub(crate) struct Scenario {
     pub(crate) left_out: Option<LeftOut>,
     /// Behaviour of the server that every connection shows.
     pub(crate) server: Faults,
+    /// Commands that every connection is lost by.
+    pub(crate) breaks: Vec<Break>,
     /// The configured Maildir of the runs after the first.
     pub(crate) later_maildir: &'static str,
     /// The configured server's name in the runs after the first.
@@ -43,6 +46,7 @@ impl Scenario {
             rules: Rules::default(),
             left_out: None,
             server: Faults::default(),
+            breaks: Vec::new(),
             later_maildir: MAILDIR,
             later_server: "localhost",
             limit: None,
@@ -101,6 +105,7 @@ pub(crate) fn run(world: World, scenario: &Scenario, run: usize, mut setting: Se
         setting.connections = vec![scenario.server.clone(); 4];
     }
     setting.left_out = scenario.left_out;
+    setting.breaks.clone_from(&scenario.breaks);
     trace(|| format!("run {run}: {:?} {:?} {:?}", setting.failure, setting.reader, setting.connections.first()));
     trace(|| format!("  before: {world:#?}"));
     let image = world.index.clone();
@@ -125,11 +130,25 @@ fn trace(text: impl FnOnce() -> String) {
 
 /// What the user does about untrusted messages.
 pub(crate) fn repair(world: World, run: usize) -> World {
+    with_index(world, run, |host, index| {
+        fetch::repair(host, index).expect("the disk works again");
+    })
+}
+
+/// What the user does about a message that cannot be fetched.
+pub(crate) fn skip(world: World, run: usize, uid: &[u8]) -> World {
+    with_index(world, run, |_, index| {
+        let uid = Uid::new(uid).expect("the unique-id is a short one");
+        index.skip(&uid).expect("the index takes it");
+    })
+}
+
+fn with_index(world: World, run: usize, act: impl FnOnce(&SimHost, &mut Index<'_>)) -> World {
     let image = world.index.clone();
     let host = SimHost::new(world, run, Setting::default());
     let mut index = Index::open_image(&host, image.as_ref().map(|image| &image.bytes[..]), &identity())
         .expect("the index was committed whole");
-    fetch::repair(&host, &mut index).expect("the disk works again");
+    act(&host, &mut index);
     drop(index);
     host.finish().world
 }

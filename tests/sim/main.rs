@@ -9,6 +9,7 @@ mod explore;
 mod failures;
 mod history;
 mod random;
+mod regressions;
 mod rows;
 mod weakened;
 mod world;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use crate::rows::Image;
 pub(crate) const ROOT: &str = "/home";
 pub(crate) const MAILDIR: &str = "/home/Mail";
 pub(crate) const OTHER_MAILDIR: &str = "/home/Other";
+/// Another spelling of [`MAILDIR`], as a symbolic link makes one.
+pub(crate) const ALIAS: &str = "/home/Alias";
 pub(crate) const HELD: &str = "/home/held";
 
 /// Everything that outlives a crash of the program, and what the checkers count.
@@ -170,6 +172,7 @@ pub(crate) struct Shared {
     pub(crate) failed_at: Option<usize>,
     /// Headers that TOP claims in the place of the real ones: a unique-id trusted without a content match.
     claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
+    breaks: Vec<Break>,
 }
 
 /// A disk or a target that fails.
@@ -179,6 +182,36 @@ pub(crate) enum Failure {
     Disk(usize),
     /// From this step on the Maildir takes no new files.
     Refusal(usize),
+    /// The Maildir takes no new files at all, and the disk operation at this step fails.
+    RefusalAndDisk(usize),
+}
+
+/// A command that costs the connection its reply whenever it is about this message, given as the server sends it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Break {
+    pub(crate) verb: Verb,
+    /// `None` for every message.
+    pub(crate) wire: Option<Arc<[u8]>>,
+}
+
+/// A command about one message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verb {
+    Top,
+    Retr,
+    Dele,
+}
+
+impl Break {
+    fn hits(&self, event: &ServerEvent) -> bool {
+        let (verb, message) = match event {
+            ServerEvent::Top(message) => (Verb::Top, message),
+            ServerEvent::Retr(message) => (Verb::Retr, message),
+            ServerEvent::Dele(message) => (Verb::Dele, message),
+            _ => return false,
+        };
+        verb == self.verb && self.wire.as_ref().is_none_or(|wire| *wire == message.wire)
+    }
 }
 
 /// How one run is simulated.
@@ -191,6 +224,7 @@ pub(crate) struct Setting {
     pub(crate) reader: Option<(usize, Reader)>,
     pub(crate) failure: Option<Failure>,
     pub(crate) claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
+    pub(crate) breaks: Vec<Break>,
 }
 
 impl SimHost {
@@ -211,6 +245,7 @@ impl SimHost {
             failure: setting.failure,
             failed_at: None,
             claimed: setting.claimed,
+            breaks: setting.breaks,
         };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
@@ -242,7 +277,7 @@ impl Shared {
     fn disk_step(&mut self) -> io::Result<()> {
         let at = self.steps;
         self.step();
-        if self.failure == Some(Failure::Disk(at)) {
+        if matches!(self.failure, Some(Failure::Disk(step) | Failure::RefusalAndDisk(step)) if step == at) {
             self.failed_at = Some(self.connected);
             // EIO.
             return Err(io::Error::from_raw_os_error(5));
@@ -251,7 +286,11 @@ impl Shared {
     }
 
     fn refuses(&self, path: &Path) -> bool {
-        let Some(Failure::Refusal(refused_from)) = self.failure else { return false };
+        let refused_from = match self.failure {
+            Some(Failure::Refusal(step)) => step,
+            Some(Failure::RefusalAndDisk(_)) => 0,
+            _ => return false,
+        };
         self.steps > refused_from && path.starts_with(MAILDIR)
     }
 
@@ -277,6 +316,11 @@ impl Shared {
         };
         if skipped { Ok(()) } else { self.world.disk.sync_dir(path) }
     }
+}
+
+/// The path that a spelling means.
+fn real(path: &Path) -> PathBuf {
+    path.strip_prefix(ALIAS).map_or_else(|_| path.to_owned(), |below| Path::new(MAILDIR).join(below))
 }
 
 impl Host for SimHost {
@@ -313,19 +357,21 @@ impl Host for SimHost {
             logged: 0,
             output: Vec::new(),
             line: Vec::new(),
+            broken: false,
         }))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk_step()?.world.disk.create(path, true).map(drop)
+        self.disk_step()?.world.disk.create(&real(path), true).map(drop)
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         let mut shared = self.disk_step()?;
-        if shared.refuses(path) {
+        let path = real(path);
+        if shared.refuses(&path) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let inode = shared.world.disk.create(path, false)?;
+        let inode = shared.world.disk.create(&path, false)?;
         Ok(Box::new(SimFile { shared: Arc::clone(&self.shared), inode }))
     }
 
@@ -334,16 +380,18 @@ impl Host for SimHost {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let path = real(path);
         match self.disk_step() {
-            Ok(mut shared) => shared.sync_dir(path),
+            Ok(mut shared) => shared.sync_dir(&path),
             Err(error) => {
-                self.lock().world.disk.fail_dir(path);
+                self.lock().world.disk.fail_dir(&path);
                 Err(error)
             }
         }
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (from, to) = (&real(from), &real(to));
         let mut shared = self.disk_step()?;
         if shared.left_out == Some(LeftOut::AtomicRename) {
             shared.world.disk.link(from, to)?;
@@ -354,25 +402,25 @@ impl Host for SimHost {
     }
 
     fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk_step()?.world.disk.rename(from, to, true)
+        self.disk_step()?.world.disk.rename(&real(from), &real(to), true)
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.disk_step()?.world.disk.unlink(path)
+        self.disk_step()?.world.disk.unlink(&real(path))
     }
 
     fn list_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        let names = self.lock().world.disk.list(path)?;
+        let names = self.lock().world.disk.list(&real(path))?;
         Ok(names.iter().filter_map(|name| name.file_name().map(OsString::from)).collect())
     }
 
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
-        let found = self.lock().world.disk.look(path);
+        let found = self.lock().world.disk.look(&real(path));
         Ok(found.map(|(inode, data, is_dir)| Stat { inode, octets: Octets(data.len() as u64), is_dir }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
-        let (_, data, _) = self.lock().world.disk.look(path).ok_or(io::ErrorKind::NotFound)?;
+        let (_, data, _) = self.lock().world.disk.look(&real(path)).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(io::Cursor::new(data.to_vec())))
     }
 
@@ -448,6 +496,8 @@ struct SimWire {
     output: Vec<u8>,
     /// The command being sent, to claim a header for TOP.
     line: Vec<u8>,
+    /// The connection is lost: what waits in `output` is still read.
+    broken: bool,
 }
 
 impl std::fmt::Debug for SimWire {
@@ -473,9 +523,26 @@ impl SimWire {
     }
 }
 
+impl SimWire {
+    /// Closes within the reply that waits.
+    fn break_off(&mut self) {
+        loop {
+            let more = self.connection.take_output();
+            if more.is_empty() {
+                break;
+            }
+            self.output.extend(more);
+        }
+        self.output.truncate(self.output.len() / 2);
+    }
+}
+
 impl Read for SimWire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.output.is_empty() {
+            if self.broken {
+                return Ok(0);
+            }
             let more = self.connection.take_output();
             if more.is_empty() {
                 if self.connection.is_closed() {
@@ -499,6 +566,9 @@ impl Write for SimWire {
         let shared = Arc::clone(&self.shared);
         let mut shared = shared.lock().expect("no step panicked");
         shared.step();
+        if self.broken {
+            return Ok(bytes.len());
+        }
         self.connection.feed(&mut shared.world.maildrop, bytes);
         self.line = bytes.to_vec();
         let events: Vec<ServerEvent> = self.connection.log()[self.logged..].to_vec();
@@ -507,7 +577,11 @@ impl Write for SimWire {
             if let ServerEvent::Expunged(message) = &event {
                 shared.world.check_expunge(message.clone());
             }
+            self.broken |= shared.breaks.iter().any(|broken| broken.hits(&event));
             shared.log.push(event);
+        }
+        if self.broken {
+            self.break_off();
         }
         if shared.left_out == Some(LeftOut::ContentMatch) {
             self.output.extend(self.connection.take_output());
