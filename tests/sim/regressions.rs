@@ -328,6 +328,47 @@ fn identical_copies_of_one_unique_id_come_to_rest_when_their_number_changes() {
     assert_eq!(play.finish(), Ok(()), "one message more");
 }
 
+/// I6: different messages of one unique-id are known again by a later run, whichever of them was delivered first.
+#[test]
+fn messages_of_one_unique_id_come_to_rest_after_a_session_was_lost_between_them() {
+    let messages = [message("u", 1), message("u", 2), message("u", 3)];
+    for keep in KEEPS {
+        for lost_at in &messages {
+            for reversed in [false, true] {
+                let mut play = Play::new(keep, &maildrop(&messages));
+                play.world.maildrop = maildrop(&messages);
+                play.scenario.breaks = breaks(Verb::Retr, lost_at);
+                play.run();
+                play.scenario.breaks.clear();
+                if reversed {
+                    play.world.maildrop.messages.reverse();
+                }
+                assert_eq!(play.finish(), Ok(()), "{keep:?}, lost at {lost_at:?}, reversed: {reversed}");
+            }
+        }
+    }
+}
+
+/// I6: what is left of the messages of one unique-id is known again when another client has deleted one of them.
+#[test]
+fn messages_of_one_unique_id_come_to_rest_when_one_of_them_is_deleted() {
+    let messages = [message("u", 1), message("u", 22), message("u", 333)];
+    for deleted in 0..3 {
+        let mut play = Play::new(Keep::Forever, &maildrop(&messages));
+        play.world.maildrop = maildrop(&messages);
+        play.run();
+        play.world.maildrop.messages.remove(deleted);
+        assert_eq!(play.clone().finish(), Ok(()), "message {deleted} deleted");
+        // Renumbered together, and one more deleted.
+        for message in &mut play.world.maildrop.messages {
+            message.uid = b"v".to_vec();
+        }
+        play.run();
+        play.world.maildrop.messages.remove(0);
+        assert_eq!(play.finish(), Ok(()), "message {deleted} deleted, then renumbered, then another deleted");
+    }
+}
+
 /// A message whose deletion, or whose proof, costs every session must not keep new mail from being fetched.
 fn check_new_mail_comes(mut play: Play, new: &Message, verb: Verb, broken: Option<&Message>) {
     play.scenario.breaks = vec![Break { verb, wire: broken.map(|message| Arc::clone(&message.wire)) }];
