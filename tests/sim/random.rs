@@ -1,7 +1,8 @@
-//! Longer histories from seeds: several crashes and faults, mail that arrives, servers that renumber, move, and reuse
-//! unique-ids, other clients that delete, readers that move and remove, targets that refuse, limits.
+//! Longer histories from seeds: several crashes and faults, mail that arrives, servers that renumber, move, reuse
+//! unique-ids and give one to several messages, other clients that delete, readers that move and remove, targets that
+//! refuse, limits.
 //!
-//! `FETCHONCE_SIM_SEEDS=FROM..TO` runs other seeds than the default ones; a failure names its seed.
+//! `FETCHONCE_SIM_SEEDS=FROM..TO` runs other seeds than the default ones; a failure names its seeds.
 
 use fetchonce::demo::{Faults, ListOnly, Maildrop};
 use fetchonce::policy::Keep;
@@ -47,6 +48,8 @@ struct History {
     made: usize,
     /// Whether the mailbox holds identical copies: then nothing happens that makes them one (I6).
     twins: bool,
+    /// Whether the server gives one unique-id to several messages (RFC 1939 §7).
+    copies: bool,
     /// Whether the server ever renumbered: a partial listing adopts nothing (I1), so what it renames arrives again
     /// (docs/concepts/exactly-once.md), and no listing is partial here from then on.
     renumbered: bool,
@@ -62,6 +65,13 @@ impl History {
         for number in 0..made {
             maildrop.add(&text(if twins { 0 } else { number }));
         }
+        let copies = !twins && random.chance(4);
+        if copies {
+            let uid = maildrop.messages[0].uid.clone();
+            for message in maildrop.messages.iter_mut().filter(|_| random.chance(2)) {
+                message.uid.clone_from(&uid);
+            }
+        }
         let mut scenario = Scenario::new(keep, &maildrop);
         scenario.server = Faults {
             no_top: random.chance(5),
@@ -71,7 +81,7 @@ impl History {
             delete_on_retr_quit: random.chance(8),
             ..Faults::default()
         };
-        Self { random, scenario, world: World::new(maildrop), made, twins, renumbered: false }
+        Self { random, scenario, world: World::new(maildrop), made, twins, copies, renumbered: false }
     }
 
     fn play(mut self) -> Result<(), Violation> {
@@ -137,7 +147,10 @@ impl History {
     /// What happens at the server between two sessions.
     fn change_server(&mut self) {
         match self.random.below(6) {
-            0 => self.arrive(None),
+            0 => {
+                let uid = self.taken_uid();
+                self.arrive(uid);
+            }
             1 => self.renumber(),
             2 => {
                 let freed = self.delete_by_another_client();
@@ -151,6 +164,13 @@ impl History {
             3 => self.world.maildrop.messages.reverse(),
             _ => {}
         }
+    }
+
+    /// The unique-id of a listed message, where the server gives it to several.
+    fn taken_uid(&mut self) -> Option<Vec<u8>> {
+        let messages = &self.world.maildrop.messages;
+        let gives_it_again = self.copies && !messages.is_empty() && self.random.chance(2);
+        gives_it_again.then(|| self.random.pick(messages).uid.clone())
     }
 
     fn arrive(&mut self, uid: Option<Vec<u8>>) {
@@ -197,9 +217,13 @@ fn histories_from_seeds() {
         }
         Err(_) => SEEDS,
     };
+    let mut failed = Vec::new();
     for seed in seeds {
         let history = History::new(seed);
         let initial = expected(&history.world.maildrop).len();
-        assert_eq!(history.play(), Ok(()), "seed {seed}, {initial} messages at first");
+        if let Err(violation) = history.play() {
+            failed.push(format!("seed {seed}, {initial} messages at first: {violation:?}"));
+        }
     }
+    assert!(failed.is_empty(), "{} seeds failed:\n{}", failed.len(), failed.join("\n"));
 }
