@@ -105,7 +105,8 @@ fn is_of_maildrop(world: &World, state_dir: &Path, name: &str, account: &Account
     let path = Files::of(state_dir, &name).index;
     let read = |index: Index<'_>| Ok((index.identity()?, index.totals()?));
     // An index that cannot be read is no reason to stop this account: its own run tells.
-    Index::open(&world.host, &path, &identity(account)).and_then(read).is_ok_and(|(known, totals)| {
+    let known = Index::open_read_only(&world.host, &path).and_then(|index| index.map(read).transpose());
+    known.ok().flatten().is_some_and(|(known, totals)| {
         let is_same = known.server.eq_ignore_ascii_case(&account.server) && known.user == account.user;
         is_same && totals.delivered + totals.held + totals.untrusted > 0
     })

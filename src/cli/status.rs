@@ -10,7 +10,7 @@ use super::run::{has_content, known_indexes};
 use super::screen::{Screen, Talk};
 use crate::config::AccountName;
 use crate::host::{AccountLock, Host, LockError};
-use crate::index::{Identity, Index, IndexError, Run, Totals};
+use crate::index::{Index, Run, Totals};
 use crate::report::Exit;
 use crate::report::human::printable;
 
@@ -44,16 +44,15 @@ pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName]) -> 
 }
 
 fn line(host: &dyn Host, place: &Place) -> Result<String, Failure> {
-    let Place { name, files, .. } = place;
+    let files = &place.files;
     if !has_content(host, &files.index) {
         return Ok("never fetched".to_owned());
     }
-    let read = || -> Result<(Option<Run>, Totals), IndexError> {
-        let nobody = Identity { name: name.to_string(), server: String::new(), port: 0, user: String::new() };
-        let index = Index::open(host, &files.index, &nobody)?;
-        Ok((index.runs(1)?.pop(), index.totals()?))
+    let read = |index: Index<'_>| Ok((index.runs(1)?.pop(), index.totals()?));
+    let known = Index::open_read_only(host, &files.index).and_then(|index| index.map(read).transpose());
+    let Some((last, totals)) = known.map_err(|error| place.failure(error))? else {
+        return Ok("never fetched".to_owned());
     };
-    let (last, totals) = read().map_err(|error| place.failure(error))?;
     let is_running = matches!(AccountLock::acquire_existing(&files.lock), Err(LockError::Held(_)));
     Ok(format!("{}; {}", last_run(last.as_ref(), is_running, host.now().0), waiting(&totals)))
 }

@@ -8,7 +8,10 @@ mod journal;
 mod messages;
 mod runs;
 
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -24,6 +27,8 @@ pub use runs::Run;
 const SCHEMA_VERSION: i64 = 1;
 /// SQLite before this has the WAL-reset corruption race.
 const OLDEST_SQLITE: i32 = 3_051_003;
+/// Longest wait for another process that reads or writes the index.
+const BUSY_TIME: Duration = Duration::from_secs(10);
 /// What `PRAGMA application_id` says of an index: "fonc".
 const APPLICATION_ID: i64 = 0x666f_6e63;
 
@@ -80,6 +85,17 @@ impl<'h> Index<'h> {
         Self::prepare(host, connection, path, identity)
     }
 
+    /// Opens the index of an account that another process may be at work on, and changes nothing; `None` where nothing
+    /// was ever committed.
+    pub fn open_read_only(host: &'h dyn Host, path: &Path) -> Result<Option<Self>, IndexError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let connection =
+            Connection::open_with_flags(read_only_uri(path), flags).map_err(|source| classify(path, source))?;
+        let index = Self { connection, host, path: path.to_owned(), id: String::new() };
+        index.read(|db| db.busy_timeout(BUSY_TIME))?;
+        Ok(if index.is_made()? { Some(index) } else { None })
+    }
+
     /// An index in memory, from an image that [`Host::committed`] gave, or new: for simulations.
     pub fn open_image(host: &'h dyn Host, image: Option<&[u8]>, identity: &Identity) -> Result<Self, IndexError> {
         let path = Path::new(":memory:");
@@ -110,7 +126,7 @@ impl<'h> Index<'h> {
     }
 
     fn configure(&self) -> rusqlite::Result<()> {
-        self.connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        self.connection.busy_timeout(BUSY_TIME)?;
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "foreign_keys", true)?;
@@ -119,13 +135,18 @@ impl<'h> Index<'h> {
     }
 
     fn migrate(&mut self, identity: &Identity) -> Result<(), IndexError> {
+        if self.is_made()? { Ok(()) } else { self.create(identity) }
+    }
+
+    /// Whether the schema of this program is there; an empty database is one that a crash left before its first commit.
+    fn is_made(&self) -> Result<bool, IndexError> {
         let (version, application): (i64, i64) = self.read(|db| {
             let number = |name: &str| db.pragma_query_value(None, name, |row| row.get(0));
             Ok((number("user_version")?, number("application_id")?))
         })?;
         match version {
-            SCHEMA_VERSION if application == APPLICATION_ID => Ok(()),
-            0 if application == 0 && self.is_empty()? => self.create(identity),
+            SCHEMA_VERSION if application == APPLICATION_ID => Ok(true),
+            0 if application == 0 && self.is_empty()? => Ok(false),
             found if application == APPLICATION_ID && found > SCHEMA_VERSION => {
                 Err(IndexError::Newer { path: self.path.clone(), found })
             }
@@ -186,6 +207,22 @@ fn commit<T>(
     let value = change(&transaction)?;
     transaction.commit()?;
     Ok(value)
+}
+
+/// Without a write-ahead log nobody has the index open, and all of it lies in its file: reading makes no log either.
+fn read_only_uri(path: &Path) -> String {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            let _ = write!(uri, "%{byte:02x}");
+        }
+    }
+    uri.push_str(if Path::new(&log).exists() { "?mode=ro" } else { "?mode=ro&immutable=1" });
+    uri
 }
 
 fn classify(path: &Path, source: rusqlite::Error) -> IndexError {

@@ -516,3 +516,21 @@ fn the_demonstration_counts_what_arrived() {
     }
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
 }
+
+/// A crash may leave an index of another account with nothing in it: looking at it must not make it this account's.
+#[test]
+fn looking_at_the_indexes_of_other_accounts_changes_nothing() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    let begun = rusqlite::Connection::open(home.path("state/begun.sqlite")).unwrap();
+    begun.pragma_update(None, "journal_mode", "WAL").unwrap();
+    drop(begun);
+    home.configure(&home.account("job"));
+    let before = home.snapshot();
+    home.run(&["--dry-run"]).failed(78, &["`work` has fetched the same mailbox"]);
+    let ran = home.run(&["status"]);
+    assert!(ran.code == Some(0) && ran.out.contains("begun  never fetched\n"), "{ran:?}");
+    assert_eq!(home.snapshot(), before);
+    home.run(&[]).failed(78, &["`work` has fetched the same mailbox"]);
+    assert_eq!(fs::read(home.path("state/begun.sqlite")).unwrap(), before[&home.path("state/begun.sqlite")]);
+}
