@@ -34,6 +34,8 @@ const JOBS: usize = 4;
 struct Work {
     account: Account,
     place: Place,
+    /// Whether it had an index before any account was fetched.
+    had_index: bool,
     /// Why it is not fetched at all.
     refused: Option<Failure>,
     /// Asked for before anything runs; other sources are asked when the account's turn comes.
@@ -44,8 +46,7 @@ struct Fetching<'a> {
     world: &'a World,
     screen: &'a Screen,
     args: &'a FetchArgs,
-    /// Variables of the environment that hold passwords.
-    secret_variables: &'a [String],
+    chosen: &'a Chosen,
     /// The longest name.
     width: usize,
 }
@@ -68,8 +69,7 @@ pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<
     // From here on a signal lets each account end in order; a prompt before could not be left by one.
     watch_signals(&world.interrupted)?;
     let jobs = args.jobs.map_or(JOBS, usize::from).min(works.len());
-    let secret_variables = &chosen.secret_variables[..];
-    let fetching = Fetching { world, screen: &screen, args, secret_variables, width };
+    let fetching = Fetching { world, screen: &screen, args, chosen: &chosen, width };
     Ok(fetching.all(works, jobs))
 }
 
@@ -79,7 +79,8 @@ fn prepare(world: &World, account: &Account, chosen: &Chosen, args: &FetchArgs) 
     let is_asked = matches!(account.password, PasswordSource::Prompt) && refused.is_none();
     let prompted = is_asked
         .then(|| account.password.obtain(account.name.as_str(), &chosen.secret_variables).map_err(Place::no_password));
-    Work { account: account.clone(), place, refused, prompted }
+    let had_index = has_content(&world.host, &place.files.index);
+    Work { account: account.clone(), place, had_index, refused, prompted }
 }
 
 /// A renamed account would fetch everything a second time: its old index lies beside the new one.
@@ -179,7 +180,7 @@ impl Fetching<'_> {
     fn attempt(&self, work: Work) -> Result<Exit, Failure> {
         let started = Instant::now();
         let host = &self.world.host;
-        let Work { account, place, refused, prompted } = work;
+        let Work { account, place, had_index, refused, prompted } = work;
         if let Some(failure) = refused {
             return Err(failure);
         }
@@ -188,15 +189,14 @@ impl Fetching<'_> {
         } else {
             Some(AccountLock::acquire(&place.files.lock).map_err(Place::locked)?)
         };
-        if let Some(lock) = &lock {
-            self.miss_no_index(lock, &place)?;
-        }
+        self.miss_no_index(lock.as_ref(), &account, &place, had_index)?;
         let identity = identity(&account);
         let password = match prompted {
             Some(prompted) => prompted?,
-            None => {
-                account.password.obtain(account.name.as_str(), self.secret_variables).map_err(Place::no_password)?
-            }
+            None => account
+                .password
+                .obtain(account.name.as_str(), &self.chosen.secret_variables)
+                .map_err(Place::no_password)?,
         };
         let mut index = self.open_index(&place, &identity)?;
         if let Some(lock) = &mut lock
@@ -217,17 +217,39 @@ impl Fetching<'_> {
     }
 
     /// An account that had an index and has none now would fetch everything a second time.
-    fn miss_no_index(&self, lock: &AccountLock, place: &Place) -> Result<(), Failure> {
-        let had_one = lock.remembers_index().map_err(|error| place.failure(unreadable(&place.files.lock, error)))?;
-        if !had_one || has_content(&self.world.host, &place.files.index) {
+    ///
+    /// This is asked under the account's lock: while it waited for its turn it may have been renamed.
+    fn miss_no_index(
+        &self,
+        lock: Option<&AccountLock>,
+        account: &Account,
+        place: &Place,
+        had_index: bool,
+    ) -> Result<(), Failure> {
+        if has_content(&self.world.host, &place.files.index) {
             return Ok(());
         }
-        let (index, lock) = (place.files.index.display(), place.files.lock.display());
-        Err(Failure::words(
-            Exit::Data,
-            format!("the index {index} is gone or empty: without it all mail on the server would come a second time"),
-            format!("bring it back from a backup; to begin anew and have all of it again, remove {lock}"),
-        ))
+        let index = place.files.index.display();
+        let remembers = lock.map_or(Ok(false), AccountLock::remembers_index);
+        if remembers.map_err(|error| place.failure(unreadable(&place.files.lock, error)))? {
+            let lock = place.files.lock.display();
+            return Err(Failure::words(
+                Exit::Data,
+                format!(
+                    "the index {index} is gone or empty: without it all mail on the server would come a second time"
+                ),
+                format!("bring it back from a backup; to begin anew and have all of it again, remove {lock}"),
+            ));
+        }
+        if had_index {
+            return Err(Failure::words(
+                Exit::TryLater,
+                format!("the index {index} went away while the account waited for its turn; nothing was fetched"),
+                format!("if the account was renamed, rename it in the configuration too; else {}", place.again),
+            ));
+        }
+        let known_otherwise = || known_by_another_name(self.world, account, &place.files, self.chosen);
+        if self.args.as_new { Ok(()) } else { known_otherwise().map_or(Ok(()), Err) }
     }
 
     /// A dry run makes no index.

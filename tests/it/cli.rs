@@ -534,3 +534,34 @@ fn looking_at_the_indexes_of_other_accounts_changes_nothing() {
     home.run(&[]).failed(78, &["`work` has fetched the same mailbox"]);
     assert_eq!(fs::read(home.path("state/begun.sqlite")).unwrap(), before[&home.path("state/begun.sqlite")]);
 }
+
+/// An account is renamed while it waits for its turn: going on under the old name would fetch everything again.
+#[test]
+fn an_account_renamed_before_its_turn_is_not_fetched_again() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    // The first account's turn lasts until `go` is there.
+    let wait = format!("\"while ! [ -e go ]; do sleep 0.05; done; echo {PASSWORD}\"");
+    let slow = home.account("slow").replace(&format!("\"{PASSWORD}\""), &format!("[\"sh\", \"-c\", {wait}]"));
+    let slow = slow.replace("password = ", "password.command = ");
+    home.configure(&format!("{slow}{}", home.account("work")));
+    let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("fetchonce"))
+        .args(["--config", "config.toml", "--jobs", "1"])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(home.folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !home.path("state/slow.lock").exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(home.run(&["account", "rename", "work", "job"]).code, Some(0));
+    fs::write(home.path("go"), "").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(75), "{err}");
+    assert!(err.contains("error: work: the index ") && err.contains("if the account was renamed, "), "{err}");
+    assert_eq!((home.retrieved(), home.mail("Mail-slow").len(), home.mail("Mail-work").len()), (14, 7, 7));
+    assert!(!home.path("state/work.sqlite").exists());
+}
