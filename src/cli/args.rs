@@ -85,6 +85,9 @@ pub(super) enum AccountCommand {
         /// Its Maildir, for an account that no configuration knows
         #[arg(long, value_name = "TARGET")]
         into: Option<String>,
+        /// Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time
+        #[arg(long)]
+        fetch_interrupted_again: bool,
     },
 }
 

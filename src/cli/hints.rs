@@ -12,6 +12,9 @@ use crate::index::IndexError;
 use crate::pop3::{AuthFailure, SessionError, TlsError};
 use crate::report::Exit;
 
+/// The option of `account accept-target` that gives a lost Maildir up.
+pub(super) const AGAIN_OPTION: &str = "--fetch-interrupted-again";
+
 /// What hints name.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -70,8 +73,9 @@ impl Place {
             TargetError::Io { path, .. } => format!("look after the rights of {}, then {}", path.display(), self.again),
             TargetError::Missing(path) | TargetError::Changed(path) if !self.is_configured(path) => {
                 format!(
-                    "mount it or bring it back from a backup, then {}: deliveries there are not settled",
-                    self.again
+                    "mount it or bring it back from a backup, then {}: deliveries there were interrupted; if it is gone \
+                     for good, `{} {AGAIN_OPTION}` has them fetched again",
+                    self.again, self.accept
                 )
             }
             TargetError::Missing(_) => format!("mount it or bring it back; {accept}"),

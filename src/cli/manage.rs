@@ -14,22 +14,20 @@ use super::run::{has_content, known_indexes, remember};
 use super::screen::{Screen, Talk};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
-use crate::deliver::maildir::Maildir;
 use crate::fetch::{self, Repaired};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
 use crate::model::{Uid, escaped, limits};
 use crate::report::Exit;
-use crate::report::human::printable;
 
 /// An account that was fetched before, locked.
-struct Opened<'h> {
-    place: Place,
-    index: Index<'h>,
-    lock: AccountLock,
+pub(super) struct Opened<'h> {
+    pub(super) place: Place,
+    pub(super) index: Index<'h>,
+    pub(super) lock: AccountLock,
 }
 
-fn open<'h>(world: &'h World, state_dir: &Path, place: Place) -> Result<Opened<'h>, Failure> {
+pub(super) fn open<'h>(world: &'h World, state_dir: &Path, place: Place) -> Result<Opened<'h>, Failure> {
     if !has_content(&world.host, &place.files.index) {
         let known: Vec<AccountName> =
             known_indexes(&world.host, state_dir).iter().filter_map(|name| name.parse().ok()).collect();
@@ -81,48 +79,6 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
         let _ = writeln!(told, "now rename `[account.{old}]` to `[account.{new}]` in the configuration");
     }
     Screen::new(Talk::Normal).say(&told);
-    Ok(Exit::Fine)
-}
-
-/// `account accept-target ACCOUNT`.
-pub(super) fn accept_target(
-    world: &World,
-    global: &Global,
-    name: &AccountName,
-    into: Option<&str>,
-) -> Result<Exit, Failure> {
-    let (path, place) = global.target(name, into)?;
-    let screen = Screen::new(Talk::Normal);
-    let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
-    let Opened { place, mut index, lock: _lock } = open(world, &state_dir, place)?;
-    let shown = printable(&path.display().to_string());
-    let known = index.target_at(&path).map_err(|error| place.failure(error))?;
-    let Some(target) = known else {
-        screen.say(&format!("{name} never delivered to {shown}: there is nothing to accept\n"));
-        return Ok(Exit::Fine);
-    };
-    let intents = index.intents().map_err(|error| place.failure(error))?;
-    let unsettled = intents.iter().filter(|intent| intent.target == target.id).count();
-    if unsettled > 0 {
-        return Err(Failure::words(
-            Exit::Target,
-            format!("{unsettled} interrupted deliveries there are not settled: only the old Maildir tells their fate"),
-            format!("mount it or bring it back, and {}", place.again),
-        ));
-    }
-    let accept = || {
-        let (maildir, marker) = Maildir::create(&world.host, &path, index.id())?;
-        Ok((maildir.generation()?, marker))
-    };
-    let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
-    index.accept_target(target.id, &marker, generation).map_err(|error| place.failure(error))?;
-    let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
-    let mut told = format!("{name} delivers to {shown} as it is now\n");
-    let _ = writeln!(told, "the {delivered} messages delivered so far are not fetched again");
-    if generation > target.generation {
-        told.push_str("this index is an old copy: mail delivered since it was made may come a second time\n");
-    }
-    screen.say(&told);
     Ok(Exit::Fine)
 }
 

@@ -5,10 +5,11 @@
 //! | `args` | the words of the command line as types |
 //! | `accounts` | which accounts a command is about, and where their files lie |
 //! | `run` | fetches them side by side |
-//! | `status`, `manage` | the other commands |
+//! | `status`, `manage`, `accept`, `demo` | the other commands |
 //! | `hints` | what a user can do about each error |
 //! | `screen`, `failure` | telling it |
 
+mod accept;
 mod accounts;
 mod args;
 mod demo;
@@ -29,6 +30,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use accept::Wanted;
 use accounts::Global;
 use args::{AccountCommand, Cli, Command, FetchArgs, SeenCommand};
 use failure::Failure;
@@ -78,8 +80,9 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
         Command::Fetch(args) => run::fetch(world, &global, &args),
         Command::Status { accounts } => status::status(world, &global, &accounts),
         Command::Account(AccountCommand::Rename { old, new }) => manage::rename(world, &global, &old, &new),
-        Command::Account(AccountCommand::AcceptTarget { account, into }) => {
-            manage::accept_target(world, &global, &account, into.as_deref())
+        Command::Account(AccountCommand::AcceptTarget { account, into, fetch_interrupted_again }) => {
+            let (into, interrupted_again) = (into.as_deref(), fetch_interrupted_again);
+            accept::accept_target(world, &global, Wanted { name: &account, into, interrupted_again })
         }
         Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),
         Command::Seen(SeenCommand::Verify { account, repair: _ }) => manage::repair(world, &global, &account),

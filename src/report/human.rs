@@ -268,7 +268,9 @@ fn plain(exit: Exit, what: String, hint: &str) -> Told {
     Told { is_warning: exit == Exit::Fine, what, causes: Vec::new(), state: None, hint: Some(hint.to_owned()) }
 }
 
-fn counted(count: usize) -> String {
+/// `1 message`, `2 messages`.
+#[must_use]
+pub fn counted(count: usize) -> String {
     format!("{count} {}", messages(count as u64))
 }
 

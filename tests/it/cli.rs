@@ -565,3 +565,67 @@ fn an_account_renamed_before_its_turn_is_not_fetched_again() {
     assert_eq!((home.retrieved(), home.mail("Mail-slow").len(), home.mail("Mail-work").len()), (14, 7, 7));
     assert!(!home.path("state/work.sqlite").exists());
 }
+
+/// The mail of a first fetch that was killed when its INTENT was committed.
+fn killed_with_intents() -> Home {
+    for step in 1..200 {
+        let home = Home::new();
+        let killed =
+            ran(home.command().args(["--config", "config.toml"]).env("FETCHONCE_KILL_AT_STEP", step.to_string()));
+        assert_eq!(killed.code, None, "{killed:?}");
+        if count(&home, "state = 'intent'") > 0 {
+            return home;
+        }
+    }
+    panic!("no step leaves an INTENT");
+}
+
+fn count(home: &Home, condition: &str) -> i64 {
+    let query = format!("SELECT count(*) FROM message WHERE {condition}");
+    let index = rusqlite::Connection::open(home.path("state/work.sqlite"));
+    index.and_then(|index| index.query_row(&query, [], |row| row.get(0))).unwrap_or(0)
+}
+
+const AGAIN: &str = "account accept-target work --fetch-interrupted-again";
+
+#[test]
+fn what_was_interrupted_in_a_lost_maildir_can_be_fetched_again() {
+    let home = killed_with_intents();
+    let interrupted = count(&home, "state = 'intent'");
+    fs::remove_dir_all(home.path("Mail-work")).unwrap();
+    home.run(&[]).failed(73, &["has disappeared", "account accept-target work`"]);
+    let words = [&format!("{interrupted} messages interrupted on the way into ")[..], AGAIN];
+    home.run(&["account", "accept-target", "work"]).failed(73, &words);
+    assert_eq!((home.path("Mail-work").exists(), count(&home, "state = 'intent'")), (false, interrupted));
+
+    let ran = home.run(&AGAIN.split(' ').collect::<Vec<_>>());
+    assert!(ran.code == Some(0) && ran.err.contains("may come a second time"), "{ran:?}");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(home.mail("Mail-work"), Home::all_samples());
+    let ran = home.run(&AGAIN.split(' ').collect::<Vec<_>>());
+    assert!(ran.code == Some(0) && ran.err.contains("none is fetched again"), "{ran:?}");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(home.mail("Mail-work").len(), 7);
+}
+
+#[test]
+fn what_was_interrupted_in_a_maildir_that_is_configured_no_more_can_be_fetched_again() {
+    let home = killed_with_intents();
+    home.configure(&home.account("work").replace("Mail-work", "Mail-new"));
+    fs::rename(home.path("Mail-work"), home.path("Mail-away")).unwrap();
+    let old = home.path("Mail-work").display().to_string();
+    home.run(&[]).failed(73, &[&old, AGAIN]);
+    home.run(&["account", "accept-target", "work"]).failed(73, &[&old, AGAIN]);
+
+    // The Maildir comes back: what was interrupted there is settled, and nothing is given up.
+    fs::rename(home.path("Mail-away"), home.path("Mail-work")).unwrap();
+    let ran = home.run(&AGAIN.split(' ').collect::<Vec<_>>());
+    assert!(ran.code == Some(0) && ran.err.contains("none is fetched again"), "{ran:?}");
+    fs::rename(home.path("Mail-work"), home.path("Mail-away")).unwrap();
+
+    let ran = home.run(&AGAIN.split(' ').collect::<Vec<_>>());
+    assert!(ran.code == Some(0) && ran.err.contains(&old), "{ran:?}");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(home.mail("Mail-new"), Home::all_samples());
+    assert!(!home.path("Mail-work").exists());
+}

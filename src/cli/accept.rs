@@ -1,0 +1,119 @@
+//! `account accept-target`: a Maildir is taken as it is now, and what was interrupted in a lost one is fetched again.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::World;
+use super::accounts::Global;
+use super::failure::Failure;
+use super::hints::{AGAIN_OPTION, Place};
+use super::manage::{Opened, open};
+use super::screen::{Screen, Talk};
+use crate::config::AccountName;
+use crate::deliver::TargetError;
+use crate::deliver::maildir::{Known, Maildir};
+use crate::index::{Index, Target};
+use crate::model::RowId;
+use crate::report::Exit;
+use crate::report::human::{counted, printable};
+
+/// What of the account is accepted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) name: &'a AccountName,
+    /// The Maildir, for an account that no configuration knows.
+    pub(super) into: Option<&'a str>,
+    /// Interrupted deliveries into a lost Maildir are fetched again.
+    pub(super) interrupted_again: bool,
+}
+
+/// Interrupted deliveries whose fate nothing tells: their Maildir is gone, another one, or a copy.
+struct Lost {
+    target: Target,
+    rows: Vec<RowId>,
+}
+
+/// `account accept-target ACCOUNT`.
+pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) -> Result<Exit, Failure> {
+    let Wanted { name, into, interrupted_again } = wanted;
+    let (path, place) = global.target(name, into)?;
+    let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
+    let Opened { place, mut index, lock: _lock } = open(world, &state_dir, place)?;
+    let lost = lost(world, &index, &place)?;
+    if let Some(lost) = lost.first()
+        && !interrupted_again
+    {
+        return Err(refusal(lost, &place));
+    }
+    let mut told = String::new();
+    // First of all: in a Maildir that is accepted already, a file that is missing was taken away by a reader.
+    for Lost { target, rows } in &lost {
+        index.withdraw(rows).map_err(|error| place.failure(error))?;
+        let (count, shown) = (counted(rows.len()), shown(&target.path));
+        let _ = writeln!(told, "{count} interrupted on the way into {shown} may come a second time: fetched again");
+    }
+    if interrupted_again && lost.is_empty() {
+        told.push_str("no delivery was interrupted in a Maildir that is lost: none is fetched again\n");
+    }
+    match index.target_at(&path).map_err(|error| place.failure(error))? {
+        Some(target) => told.push_str(&accept(world, &mut index, &place, &target)?),
+        None => {
+            let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown(&path));
+        }
+    }
+    Screen::new(Talk::Normal).say(&told);
+    Ok(Exit::Fine)
+}
+
+fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) -> Result<String, Failure> {
+    let accept = || {
+        let (maildir, marker) = Maildir::create(&world.host, &target.path, index.id())?;
+        Ok((maildir.generation()?, marker))
+    };
+    let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
+    index.accept_target(target.id, &marker, generation).map_err(|error| place.failure(error))?;
+    let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
+    let mut told = format!("{} delivers to {} as it is now\n", place.name, shown(&target.path));
+    let _ = writeln!(told, "the {delivered} messages delivered so far are not fetched again");
+    if generation > target.generation {
+        told.push_str("this index is an old copy: mail delivered since it was made may come a second time\n");
+    }
+    Ok(told)
+}
+
+/// The interrupted deliveries that the next fetch cannot settle, by their Maildir.
+fn lost(world: &World, index: &Index<'_>, place: &Place) -> Result<Vec<Lost>, Failure> {
+    let mut by_target: BTreeMap<i64, Vec<RowId>> = BTreeMap::new();
+    for intent in index.intents().map_err(|error| place.failure(error))? {
+        by_target.entry(intent.target).or_default().push(intent.row);
+    }
+    let mut lost = Vec::new();
+    for (target, rows) in by_target {
+        let target = index.target(target).map_err(|error| place.failure(error))?;
+        let known = Known { marker: &target.marker, generation: target.generation };
+        match Maildir::open(&world.host, &target.path, index.id(), known) {
+            Ok(_) => {}
+            Err(error @ TargetError::Io { .. }) => return Err(place.failure(error)),
+            Err(_) => lost.push(Lost { target, rows }),
+        }
+    }
+    Ok(lost)
+}
+
+fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
+    let count = counted(rows.len());
+    Failure::words(
+        Exit::Target,
+        format!("{count} interrupted on the way into {}: only that Maildir tells their fate", shown(&target.path)),
+        format!(
+            "bring it back, and {}; if it is gone for good, `{} {AGAIN_OPTION}` has them fetched again, and they may come \
+             a second time",
+            place.again, place.accept
+        ),
+    )
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
+}
