@@ -19,6 +19,7 @@ use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
 use crate::model::{Uid, escaped, limits};
 use crate::report::Exit;
+use crate::report::human::counted;
 
 /// An account that was fetched before, locked.
 pub(super) struct Opened<'h> {
@@ -105,12 +106,14 @@ pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Resu
     let Opened { place, mut index, lock: _lock } = open(world, &state_dir, global.place(&state_dir, name))?;
     let repaired = fetch::repair(&world.host, &mut index).map_err(|error| place.failure(error))?;
     let Repaired { rewritten, to_fetch_again, beyond_repair } = repaired;
-    let mut told = format!("{name}: {rewritten} messages are whole, and durable now\n");
+    let said = |count: usize| format!("{} {}", counted(count), if count == 1 { "is" } else { "are" });
+    let mut told = format!("{name}: {} whole, and durable now\n", said(rewritten));
     if to_fetch_again > 0 {
-        let _ = writeln!(told, "{to_fetch_again} are damaged or missing: the next run fetches them again");
+        let _ = writeln!(told, "{name}: {} damaged or missing: the next run fetches again", said(to_fetch_again));
     }
     if beyond_repair > 0 {
-        let _ = writeln!(told, "{beyond_repair} are damaged or missing, and no longer on the server: left as they are");
+        let lost = said(beyond_repair);
+        let _ = writeln!(told, "{name}: {lost} damaged or missing, and no longer on the server: left as before");
     }
     Screen::new(Talk::Normal).say(&told);
     Ok(if beyond_repair > 0 { Exit::Data } else { Exit::Fine })

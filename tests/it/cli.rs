@@ -517,24 +517,6 @@ fn the_demonstration_counts_what_arrived() {
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
 }
 
-/// A crash may leave an index of another account with nothing in it: looking at it must not make it this account's.
-#[test]
-fn looking_at_the_indexes_of_other_accounts_changes_nothing() {
-    let home = Home::new();
-    home.run(&[]).is_fine_and_silent();
-    let begun = rusqlite::Connection::open(home.path("state/begun.sqlite")).unwrap();
-    begun.pragma_update(None, "journal_mode", "WAL").unwrap();
-    drop(begun);
-    home.configure(&home.account("job"));
-    let before = home.snapshot();
-    home.run(&["--dry-run"]).failed(78, &["`work` has fetched the same mailbox"]);
-    let ran = home.run(&["status"]);
-    assert!(ran.code == Some(0) && ran.out.contains("begun  never fetched\n"), "{ran:?}");
-    assert_eq!(home.snapshot(), before);
-    home.run(&[]).failed(78, &["`work` has fetched the same mailbox"]);
-    assert_eq!(fs::read(home.path("state/begun.sqlite")).unwrap(), before[&home.path("state/begun.sqlite")]);
-}
-
 /// An account is renamed while it waits for its turn: going on under the old name would fetch everything again.
 #[test]
 fn an_account_renamed_before_its_turn_is_not_fetched_again() {
@@ -628,4 +610,67 @@ fn what_was_interrupted_in_a_maildir_that_is_configured_no_more_can_be_fetched_a
     home.run(&[]).is_fine_and_silent();
     assert_eq!(home.mail("Mail-new"), Home::all_samples());
     assert!(!home.path("Mail-work").exists());
+}
+
+/// A crash may leave an index of another account with nothing in it: looking at it must not make it this account's.
+#[test]
+fn looking_at_the_indexes_of_other_accounts_changes_nothing() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    let begun = rusqlite::Connection::open(home.path("state/begun.sqlite")).unwrap();
+    begun.pragma_update(None, "journal_mode", "WAL").unwrap();
+    drop(begun);
+    home.configure(&home.account("job"));
+    let before = home.snapshot();
+    home.run(&["--dry-run"]).failed(78, &["`work` has fetched the same mailbox"]);
+    let ran = home.run(&["status"]);
+    assert!(ran.code == Some(0) && ran.out.contains("begun  never fetched\n"), "{ran:?}");
+    assert_eq!(home.snapshot(), before);
+    home.run(&[]).failed(78, &["`work` has fetched the same mailbox"]);
+    assert_eq!(fs::read(home.path("state/begun.sqlite")).unwrap(), before[&home.path("state/begun.sqlite")]);
+}
+
+#[test]
+fn a_lost_index_is_noticed_and_nothing_is_fetched() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(home.path(&format!("state/work.sqlite{end}")));
+    }
+    let lock = home.path("state/work.lock");
+    let words = ["work.sqlite is gone or empty", &format!("remove {}", lock.display())];
+    home.run(&[]).failed(65, &words);
+    home.run(&["--dry-run"]).failed(65, &words);
+    assert_eq!((home.retrieved(), home.mail("Mail-work").len()), (7, 7));
+    assert!(!home.path("state/work.sqlite").exists());
+
+    fs::remove_file(lock).unwrap();
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!((home.retrieved(), home.mail("Mail-work").len()), (14, 14));
+}
+
+#[test]
+fn mail_that_a_failed_sync_left_in_doubt_is_repaired() {
+    let home = Home::new();
+    home.run(&[]).is_fine_and_silent();
+    let index = rusqlite::Connection::open(home.path("state/work.sqlite")).unwrap();
+    let doubt =
+        "UPDATE message SET state = 'untrusted' WHERE uid IN (CAST('demo-0002' AS BLOB), CAST('demo-0003' AS BLOB))
+                 RETURNING delivery";
+    let mut statement = index.prepare(doubt).unwrap();
+    let doubtful: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(doubtful.len(), 2);
+    drop(statement);
+    drop(index);
+    home.run(&[]).failed(74, &["2 messages", "run `fetchonce seen verify --repair ACCOUNT`"]);
+    let files = || fs::read_dir(home.path("Mail-work/new")).unwrap().map(|entry| entry.unwrap().path());
+    let lost = files().find(|path| path.display().to_string().contains(&doubtful[1])).unwrap();
+    fs::remove_file(lost).unwrap();
+
+    assert_eq!(home.run(&["seen", "verify", "work"]).code, Some(2));
+    let ran = home.run(&["seen", "verify", "--repair", "work"]);
+    assert!(ran.code == Some(0) && ran.err.starts_with("work: 1 message is whole, and durable now\n"), "{ran:?}");
+    assert!(ran.err.contains("work: 1 message is damaged or missing: the next run fetches again\n"), "{ran:?}");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!((home.retrieved(), home.mail("Mail-work")), (8, Home::all_samples()));
 }
