@@ -29,7 +29,7 @@ const ONE_SHOT: &str = "Without a configuration";
 
 /// Fetches mail from POP3 maildrops, each message exactly once.
 ///
-/// Never twice and never not at all, whatever happens to the connection, the server, this program or the power.
+/// None twice and none lost, whatever happens to the connection, the server, this program or the power.
 #[derive(Debug, Parser)]
 #[command(name = "fetchonce", version, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(super) struct Cli {
@@ -53,7 +53,7 @@ pub(super) enum Command {
     /// Fetch all or some accounts (also what `fetchonce` alone does)
     #[command(after_help = EXAMPLES)]
     Fetch(FetchArgs),
-    /// Show one line an account: the last run, and what waits
+    /// Show one line for each account: the last run, and what waits
     Status {
         /// The accounts; all where none is named
         #[arg(value_name = "ACCOUNT")]
@@ -62,7 +62,7 @@ pub(super) enum Command {
     /// Rename an account, or accept its Maildir as it is now
     #[command(subcommand)]
     Account(AccountCommand),
-    /// What is known of single messages
+    /// Skip a message for good, or repair what a failing disk left in doubt
     #[command(subcommand)]
     Seen(SeenCommand),
     /// See it work: a POP3 server with sample mail, lost connections, and a count of what arrived
@@ -165,7 +165,7 @@ pub(super) struct OneShotArgs {
     #[arg(long, value_name = "FILE", requires = "into", help_heading = ONE_SHOT)]
     pub(super) ca_file: Option<PathBuf>,
 
-    /// How the connection is protected, where the scheme of the URL does not say it
+    /// How the connection is protected, instead of what the scheme of the URL says
     #[arg(long, value_enum, requires = "into", help_heading = ONE_SHOT)]
     pub(super) tls: Option<TlsArg>,
 
