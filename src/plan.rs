@@ -289,18 +289,18 @@ impl<'a> Reconciler<'a> {
         let Some(first) = copies.first() else { return };
         let rows: Vec<&Row> = self.seen.of(&first.uid).collect();
         self.accounted.extend(rows.iter().map(|row| row.id));
+        let live: Vec<&Row> = rows.iter().copied().filter(|row| row.gone.is_none()).collect();
         let settled = !self.unproven
-            && rows.iter().all(|row| row.gone.is_none() && row.content.is_some())
-            && rows.iter().all(|row| row.proven_epoch == self.facts.epoch && !self.is_due(row))
-            && sorted_sizes(rows.iter().map(|row| row.size)) == sorted_sizes(copies.iter().map(|copy| copy.size));
+            && live
+                .iter()
+                .all(|row| row.content.is_some() && row.proven_epoch == self.facts.epoch && !self.is_due(row))
+            && sorted_sizes(live.iter().map(|row| row.size)) == sorted_sizes(copies.iter().map(|copy| copy.size));
         if settled {
             self.plan.verdicts.extend(copies.iter().map(|&copy| (copy.clone(), Reason::AlreadyDelivered)));
             return;
         }
-        let waiting = rows.iter().filter(|row| row.content.is_none());
-        let mut known = waiting.chain(rows.iter().filter(|row| row.content.is_some()));
-        for copy in copies {
-            match known.next() {
+        for (copy, row) in pair_by_size(copies, &rows) {
+            match row {
                 Some(row) => self.fetch_row(copy, row, true, Reason::Unproven),
                 None => self.fetch_fresh(copy, true, Reason::Unproven),
             }
@@ -453,6 +453,25 @@ impl<'a> Reconciler<'a> {
         self.plan.deletions_first = !self.facts.last_session_quit && !self.plan.deletions.is_empty();
         Decision::Plan(self.plan)
     }
+}
+
+/// Guesses which row is which copy's, so that a bad copy is blamed on one row from run to run: rows of the same size
+/// first, and delivered, waiting and vanished ones in this order. Content decides in the end.
+fn pair_by_size<'a>(copies: &[&'a Listed], rows: &[&'a Row]) -> Vec<(&'a Listed, Option<&'a Row>)> {
+    let mut free: Vec<&Row> = rows.to_vec();
+    free.sort_by_key(|row| (row.gone.is_some(), row.content.is_none()));
+    let mut pairs: Vec<(&Listed, Option<&Row>)> = Vec::with_capacity(copies.len());
+    for copy in copies {
+        let same_size = free.iter().position(|row| row.size == copy.size);
+        pairs.push((copy, same_size.map(|at| free.remove(at))));
+    }
+    // Of another size, what waits is likelier to be a copy than what is delivered.
+    free.sort_by_key(|row| (row.gone.is_some(), row.content.is_some()));
+    let mut free = free.into_iter();
+    for (_, row) in pairs.iter_mut().filter(|(_, row)| row.is_none()) {
+        *row = free.next();
+    }
+    pairs
 }
 
 fn sorted_sizes(sizes: impl Iterator<Item = Option<Octets>>) -> Vec<Option<Octets>> {

@@ -167,9 +167,15 @@ impl Runner<'_, '_> {
 
     /// Where the unique-id alone proved nothing, its content now tells which of its rows is listed.
     fn supersede(&mut self, open: &mut Open<'_>, fetch: &Fetch, row: RowId, is_other: bool) -> Result<(), FetchError> {
-        let was_in_doubt = matches!(fetch.reason, Reason::Unproven | Reason::Due) && !fetch.is_copy;
+        if let Some(copies) = open.copies.get_mut(&fetch.listed.uid) {
+            if let Some(unseen) = copies.iter_mut().find(|copy| copy.is_none()) {
+                *unseen = Some(row);
+            }
+            return Ok(());
+        }
+        let was_in_doubt = matches!(fetch.reason, Reason::Unproven | Reason::Due);
         if was_in_doubt && open.listing.complete {
-            self.index.supersede(row, is_other && !open.contradicted)?;
+            self.index.supersede(&[row], is_other && !open.contradicted)?;
             open.contradicted |= is_other;
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::batch::Batch;
 use super::targets::Targets;
 use super::{FetchError, Next, Purpose, Runner, Stage};
-use crate::model::{Listing, MessageNumber, Octets, RowId, Seen, Timestamp, limits};
+use crate::model::{Listing, MessageNumber, Octets, RowId, Seen, Timestamp, Uid, limits};
 use crate::plan::{Decision, Evidence, Evidences, Facts, Fetch, Plan, Reason};
 use crate::policy::Keep;
 use crate::pop3::{
@@ -24,6 +24,8 @@ pub(super) struct Open<'s> {
     pub(super) fresh: Vec<RowId>,
     /// Rows that were DELEd in this session.
     pub(super) deleted: Vec<RowId>,
+    /// The copies of each unique-id that is listed several times, and the row that each turned out to be.
+    pub(super) copies: HashMap<Uid, Vec<Option<RowId>>>,
     /// Whether a unique-id of this listing is known to name other content than recorded.
     pub(super) contradicted: bool,
 }
@@ -44,7 +46,14 @@ impl<'r> Runner<'r, '_> {
             return Ok(Next::Troubled(Vec::new()));
         };
         let fresh = self.commit(&listing, &plan)?;
-        let mut open = Open { session, listing, fresh, deleted: Vec::new(), contradicted: plan.contradicted };
+        let mut open = Open {
+            session,
+            listing,
+            fresh,
+            deleted: Vec::new(),
+            copies: HashMap::new(),
+            contradicted: plan.contradicted,
+        };
         self.delete_due(&mut open, &plan, sightings)?;
         if plan.deletions_first && purpose == Purpose::All {
             self.quit(open, &plan)?;
@@ -187,10 +196,27 @@ impl<'r> Runner<'r, '_> {
         plan: &Plan,
     ) -> Result<(), FetchError> {
         let mut arrived = 0;
+        for fetch in plan.fetches.iter().chain(&plan.troubled).filter(|fetch| fetch.is_copy) {
+            open.copies.entry(fetch.listed.uid.clone()).or_default().push(None);
+        }
         for fetch in &plan.fetches {
             let is_within = fetch.reason == Reason::Due || self.job.limit.is_none_or(|limit| arrived < limit);
             if is_within && self.fetch_one(open, targets, batch, fetch)? {
                 arrived += usize::from(fetch.reason != Reason::Due);
+            }
+        }
+        self.settle_copies(open)
+    }
+
+    /// Where the content of every copy of a unique-id was seen, its other rows are absent from the listing.
+    fn settle_copies(&mut self, open: &Open<'_>) -> Result<(), FetchError> {
+        if !open.listing.complete {
+            return Ok(());
+        }
+        for rows in open.copies.values() {
+            let rows: Option<Vec<RowId>> = rows.iter().copied().collect();
+            if let Some(rows) = rows {
+                self.index.supersede(&rows, false)?;
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! The rows of messages: what a listing and a fetched content change.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 
 use super::{Identity, Index, IndexError};
@@ -97,16 +99,23 @@ impl Index<'_> {
         })
     }
 
-    /// The content of a unique-id that is listed once was seen: it is `row`'s, so the other live rows of it are absent.
+    /// The content of every message of a unique-id was seen: they are these rows, and its other live rows are absent.
     ///
     /// With `contradicted` the unique-id named other content before, and a new epoch begins (I6).
-    pub fn supersede(&mut self, row: RowId, contradicted: bool) -> Result<(), IndexError> {
+    pub fn supersede(&mut self, rows: &[RowId], contradicted: bool) -> Result<(), IndexError> {
+        let Some(first) = rows.first() else { return Ok(()) };
         self.commit(|db| {
-            db.execute(
-                "UPDATE message SET gone = (SELECT max(id) FROM listing)
-                 WHERE uid = (SELECT uid FROM message WHERE id = ?1) AND id <> ?1 AND gone IS NULL",
-                [row.0],
+            let mut of_uid = db.prepare_cached(
+                "SELECT id FROM message WHERE uid = (SELECT uid FROM message WHERE id = ?1) AND gone IS NULL",
             )?;
+            let live =
+                of_uid.query_map([first.0], |sql| sql.get(0).map(RowId))?.collect::<rusqlite::Result<Vec<_>>>()?;
+            let sql = "UPDATE message SET gone = (SELECT max(id) FROM listing) WHERE id = ?1";
+            let mut mark = db.prepare_cached(sql)?;
+            let listed: HashSet<&RowId> = rows.iter().collect();
+            for absent in live.iter().filter(|row| !listed.contains(row)) {
+                mark.execute([absent.0])?;
+            }
             db.execute("UPDATE account SET epoch = epoch + ?1", [contradicted]).map(drop)
         })
     }

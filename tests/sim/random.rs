@@ -8,7 +8,7 @@ use fetchonce::demo::{Faults, ListOnly, Maildrop};
 use fetchonce::policy::Keep;
 
 use crate::KEEPS;
-use crate::explore::{aftermath, faults};
+use crate::explore::{aftermath, faults, rarer_faults};
 use crate::history::{CLEAN_RUNS, Scenario, Violation, check_end, expected, run, run_clean};
 use crate::world::{Failure, Reader, Setting, World, stored_form};
 
@@ -128,7 +128,9 @@ impl History {
         if self.random.chance(2) {
             return plain;
         }
-        let fault = self.random.pick(&faults(&self.world.maildrop, 16)).clone();
+        let mut all = faults(&self.world.maildrop, 16);
+        all.extend(rarer_faults(16));
+        let fault = self.random.pick(&all).clone();
         let makes_twins_one = fault.empty_listing || matches!(fault.list_only, Some(ListOnly::Everywhere(_)));
         let is_partial = matches!(fault.list_only, Some(ListOnly::InUidl(_)));
         if (self.twins && makes_twins_one) || (self.renumbered && is_partial) {
