@@ -40,7 +40,7 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
     let (path, place) = global.target(name, into)?;
     let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
     let Opened { place, mut index, lock: _lock } = open(world, &state_dir, place)?;
-    let lost = lost(world, &index, &place)?;
+    let lost = lost(world, &index, &place, &path)?;
     if let Some(lost) = lost.first()
         && !interrupted_again
     {
@@ -83,17 +83,22 @@ fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) 
 }
 
 /// The interrupted deliveries that the next fetch cannot settle, by their Maildir.
-fn lost(world: &World, index: &Index<'_>, place: &Place) -> Result<Vec<Lost>, Failure> {
+///
+/// A Maildir that moved to the configured place is none: the next fetch recognises it by its marker.
+fn lost(world: &World, index: &Index<'_>, place: &Place, configured: &Path) -> Result<Vec<Lost>, Failure> {
     let mut by_target: BTreeMap<i64, Vec<RowId>> = BTreeMap::new();
     for intent in index.intents().map_err(|error| place.failure(error))? {
         by_target.entry(intent.target).or_default().push(intent.row);
     }
+    let is_new = index.target_at(configured).map_err(|error| place.failure(error))?.is_none();
     let mut lost = Vec::new();
     for (target, rows) in by_target {
         let target = index.target(target).map_err(|error| place.failure(error))?;
         let known = Known { marker: &target.marker, generation: target.generation };
-        match Maildir::open(&world.host, &target.path, index.id(), known) {
+        let open = |path: &Path| Maildir::open(&world.host, path, index.id(), known);
+        match open(&target.path) {
             Ok(_) => {}
+            Err(_) if is_new && open(configured).is_ok() => {}
             Err(error @ TargetError::Io { .. }) => return Err(place.failure(error)),
             Err(_) => lost.push(Lost { target, rows }),
         }

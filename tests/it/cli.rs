@@ -612,6 +612,18 @@ fn what_was_interrupted_in_a_maildir_that_is_configured_no_more_can_be_fetched_a
     assert!(!home.path("Mail-work").exists());
 }
 
+/// A Maildir that moved along with its configuration is not lost: its marker tells.
+#[test]
+fn what_was_interrupted_in_a_maildir_that_moved_is_settled_and_not_given_up() {
+    let home = killed_with_intents();
+    home.configure(&home.account("work").replace("Mail-work", "Mail-new"));
+    fs::rename(home.path("Mail-work"), home.path("Mail-new")).unwrap();
+    let ran = home.run(&AGAIN.split(' ').collect::<Vec<_>>());
+    assert!(ran.code == Some(0) && ran.err.contains("none is fetched again"), "{ran:?}");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!((home.retrieved(), home.mail("Mail-new")), (7, Home::all_samples()));
+}
+
 /// A crash may leave an index of another account with nothing in it: looking at it must not make it this account's.
 #[test]
 fn looking_at_the_indexes_of_other_accounts_changes_nothing() {
