@@ -75,7 +75,11 @@ fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) 
     index.accept_target(target.id, &marker, generation).map_err(|error| place.failure(error))?;
     let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
     let mut told = format!("{} delivers to {} as it is now\n", place.name, shown(&target.path));
-    let _ = writeln!(told, "the {delivered} messages delivered so far are not fetched again");
+    let delivered = usize::try_from(delivered).unwrap_or(usize::MAX);
+    if delivered > 0 {
+        let are = if delivered == 1 { "is" } else { "are" };
+        let _ = writeln!(told, "the {} delivered so far {are} not fetched again", counted(delivered));
+    }
     if generation > target.generation {
         told.push_str("this index is an old copy: mail delivered since it was made may come a second time\n");
     }

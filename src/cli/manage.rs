@@ -107,7 +107,13 @@ pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Resu
     let repaired = fetch::repair(&world.host, &mut index).map_err(|error| place.failure(error))?;
     let Repaired { rewritten, to_fetch_again, beyond_repair } = repaired;
     let said = |count: usize| format!("{} {}", counted(count), if count == 1 { "is" } else { "are" });
-    let mut told = format!("{name}: {} whole, and durable now\n", said(rewritten));
+    let mut told = String::new();
+    if repaired == Repaired::default() {
+        let _ = writeln!(told, "{name}: no message is in doubt");
+    }
+    if rewritten > 0 {
+        let _ = writeln!(told, "{name}: {} whole, and durable now", said(rewritten));
+    }
     if to_fetch_again > 0 {
         let _ = writeln!(told, "{name}: {} damaged or missing: the next run fetches again", said(to_fetch_again));
     }

@@ -302,9 +302,9 @@ impl Fetching<'_> {
 /// Mail that a failed sync left in doubt is told of until somebody looks after it.
 fn untrusted(index: &Index<'_>, problems: &[Problem]) -> Option<Told> {
     let is_told = problems.iter().any(|problem| matches!(problem, Problem::Untrusted { .. }));
-    let count = index.totals().map_or(0, |totals| totals.untrusted);
-    let what = format!("what the disk holds of {count} messages of an earlier run is not known");
-    let hint = "look after the disk; such mail is neither fetched again nor deleted on the server";
+    let count = index.totals().map_or(0, |totals| usize::try_from(totals.untrusted).unwrap_or(usize::MAX));
+    let what = format!("what the disk holds of {} of an earlier run is not known", human::counted(count));
+    let hint = "look after the disk, then run `fetchonce seen verify --repair ACCOUNT`";
     (count > 0 && !is_told).then(|| Told::warning(what, hint))
 }
 

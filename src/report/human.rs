@@ -232,8 +232,8 @@ fn single(problem: &Problem) -> Told {
             "another program, or the server itself, deleted mail that was not fetched yet: look there for it",
         ),
         Problem::FetchedAgain { messages } => (
-            format!("{} of an old interrupted delivery fetched again, perhaps a second copy", counted(*messages)),
-            "a cleaner may have removed the first copy, so nothing was risked; delete one where you see two",
+            format!("{} fetched again: what became of an interrupted delivery is not known", counted(*messages)),
+            "nothing is lost by it; where you see two copies, delete one",
         ),
         Problem::Untrusted { messages } => (
             format!("what the disk holds of {} is not known: making it durable failed", counted(*messages)),
@@ -245,11 +245,11 @@ fn single(problem: &Problem) -> Told {
             "free some space; the message is still on the server, and smaller ones are fetched meanwhile",
         ),
         Problem::BackingOff { messages } => (
-            format!("{} cost earlier sessions their connection: not asked for in this run", counted(*messages)),
-            "nothing to do, each is tried again later by itself; `fetchonce seen skip ACCOUNT UID` gives one up",
+            format!("{} broke earlier sessions, and waited in this run", counted(*messages)),
+            "nothing to do: each is asked for again later, by itself; `fetchonce seen skip ACCOUNT UID` gives one up",
         ),
         Problem::QuitWithheld { messages } => (
-            format!("{} are not in safety, so nothing was deleted on the server", counted(*messages)),
+            format!("{} not safe on the disk yet, so nothing was deleted on the server", counted(*messages)),
             "run `fetchonce seen verify --repair ACCOUNT`, then fetch again",
         ),
         Problem::PartialListing => (
