@@ -80,6 +80,12 @@ fn message(uid: &str, number: usize) -> Message {
     Message::new(uid.as_bytes(), format!("Subject: {number}\nStatus: RO\n\n.line {number}\n").as_bytes())
 }
 
+/// What tells messages of one unique-id apart.
+fn subject(message: &Message) -> String {
+    let end = message.wire.iter().position(|octet| *octet == b'\r').unwrap_or(message.wire.len());
+    message.wire[..end].escape_ascii().to_string()
+}
+
 fn maildrop(messages: &[Message]) -> Maildrop {
     let mut maildrop = Maildrop::new();
     maildrop.messages = messages.to_vec();
@@ -264,7 +270,7 @@ fn check_bad_holds_up_no_other(mut play: Play, bad: &Message, others: &[&Message
         play.run();
     }
     for other in others {
-        assert!(play.is_delivered(other), "{keep:?}: {other:?} is held up");
+        assert!(play.is_delivered(other), "{keep:?}: {} holds {} up", subject(bad), subject(other));
     }
     play.scenario.breaks.clear();
     play.world.now += 8 * DAY;
@@ -343,7 +349,7 @@ fn messages_of_one_unique_id_come_to_rest_after_a_session_was_lost_between_them(
                 if reversed {
                     play.world.maildrop.messages.reverse();
                 }
-                assert_eq!(play.finish(), Ok(()), "{keep:?}, lost at {lost_at:?}, reversed: {reversed}");
+                assert_eq!(play.finish(), Ok(()), "{keep:?}, lost at {}, reversed: {reversed}", subject(lost_at));
             }
         }
     }
