@@ -16,7 +16,7 @@ use crate::report::Exit;
 /// Where the password of a one-shot fetch is looked for before anybody is asked.
 const PASSWORD_VARIABLE: &str = "FETCHONCE_PASSWORD";
 /// The commands that a mistyped account may have been meant for.
-const COMMANDS: [&str; 5] = ["fetch", "status", "account", "seen", "demo"];
+const COMMANDS: [&str; 6] = ["fetch", "status", "account", "seen", "demo", "completions"];
 
 /// The options that hold for every command.
 #[derive(Clone, Debug, Default)]

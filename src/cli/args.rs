@@ -58,6 +58,10 @@ pub(super) enum Command {
         /// The accounts; all where none is named
         #[arg(value_name = "ACCOUNT")]
         accounts: Vec<AccountName>,
+
+        /// Print one JSON object for each account instead; docs/reference/json.md describes every field
+        #[arg(long)]
+        json: bool,
     },
     /// Rename an account, or accept its Maildir as it is now
     #[command(subcommand)]
@@ -67,6 +71,11 @@ pub(super) enum Command {
     Seen(SeenCommand),
     /// See it work: a POP3 server with sample mail, lost connections, and a count of what arrived
     Demo,
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -78,7 +78,7 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
     }
     match command {
         Command::Fetch(args) => run::fetch(world, &global, &args),
-        Command::Status { accounts } => status::status(world, &global, &accounts),
+        Command::Status { accounts, json } => status::status(world, &global, &accounts, json),
         Command::Account(AccountCommand::Rename { old, new }) => manage::rename(world, &global, &old, &new),
         Command::Account(AccountCommand::AcceptTarget { account, into, fetch_interrupted_again }) => {
             let (into, interrupted_again) = (into.as_deref(), fetch_interrupted_again);
@@ -87,7 +87,15 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
         Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),
         Command::Seen(SeenCommand::Verify { account, repair: _ }) => manage::repair(world, &global, &account),
         Command::Demo => demo::demo(world),
+        Command::Completions { shell } => completions(shell),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "fetchonce", &mut script);
+    Screen::new(Talk::Normal).print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Fine)
 }
 
 /// No core dump, and no other process of this user may read the memory: passwords lie there (I9).

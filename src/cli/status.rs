@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::World;
 use super::accounts::{Global, unknown_account};
 use super::failure::Failure;
@@ -14,7 +16,40 @@ use crate::index::{Index, Run, Totals};
 use crate::report::Exit;
 use crate::report::human::printable;
 
-pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName]) -> Result<Exit, Failure> {
+/// What `--json` prints of an account. Fields are added, and never change their meaning (docs/reference/json.md).
+#[derive(Serialize)]
+struct Record<'a> {
+    account: &'a str,
+    running: bool,
+    last_run: Option<LastRun>,
+    delivered: u64,
+    on_server: u64,
+    waiting: u64,
+    held: u64,
+    untrusted: u64,
+    deletions_unconfirmed: u64,
+}
+
+#[derive(Serialize)]
+struct LastRun {
+    started_at: i64,
+    ended_at: Option<i64>,
+    exit_code: Option<u8>,
+    listed: u64,
+    delivered: u64,
+    octets: u64,
+    deleted: u64,
+    error: Option<String>,
+}
+
+/// What an index says of its account; `None` for an account that was never fetched.
+struct Known {
+    last: Option<Run>,
+    totals: Totals,
+    is_running: bool,
+}
+
+pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName], json: bool) -> Result<Exit, Failure> {
     let (state_dir, mut known) = global.state()?;
     for name in known_indexes(&world.host, &state_dir).iter().filter_map(|name| name.parse().ok()) {
         if !known.contains(&name) {
@@ -32,8 +67,12 @@ pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName]) -> 
     let width = chosen.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
     let mut exits = Vec::new();
     for name in chosen {
-        match line(&world.host, &global.place(&state_dir, name)) {
-            Ok(line) => screen.print(&format!("{:width$}  {line}\n", name.as_str()))?,
+        match look(&world.host, &global.place(&state_dir, name)) {
+            Ok(known) if json => screen.print(&record(name, known)?)?,
+            Ok(known) => {
+                let line = line(known.as_ref(), world.host.now().0);
+                screen.print(&format!("{:width$}  {line}\n", name.as_str()))?;
+            }
             Err(failure) => {
                 screen.tell(Some(name.as_str()), &failure.told());
                 exits.push(failure.exit);
@@ -43,18 +82,49 @@ pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName]) -> 
     Ok(Exit::most_telling(exits))
 }
 
-fn line(host: &dyn Host, place: &Place) -> Result<String, Failure> {
+fn look(host: &dyn Host, place: &Place) -> Result<Option<Known>, Failure> {
     let files = &place.files;
     if !has_content(host, &files.index) {
-        return Ok("never fetched".to_owned());
+        return Ok(None);
     }
     let read = |index: Index<'_>| Ok((index.runs(1)?.pop(), index.totals()?));
     let known = Index::open_read_only(host, &files.index).and_then(|index| index.map(read).transpose());
-    let Some((last, totals)) = known.map_err(|error| place.failure(error))? else {
-        return Ok("never fetched".to_owned());
-    };
+    let known = known.map_err(|error| place.failure(error))?;
     let is_running = matches!(AccountLock::acquire_existing(&files.lock), Err(LockError::Held(_)));
-    Ok(format!("{}; {}", last_run(last.as_ref(), is_running, host.now().0), waiting(&totals)))
+    Ok(known.map(|(last, totals)| Known { last, totals, is_running }))
+}
+
+fn line(known: Option<&Known>, now: i64) -> String {
+    let Some(Known { last, totals, is_running }) = known else { return "never fetched".to_owned() };
+    format!("{}; {}", last_run(last.as_ref(), *is_running, now), waiting(totals))
+}
+
+fn record(name: &AccountName, known: Option<Known>) -> Result<String, Failure> {
+    let Known { last, totals, is_running } =
+        known.unwrap_or(Known { last: None, totals: Totals::default(), is_running: false });
+    let last_run = last.map(|run| LastRun {
+        started_at: run.started_at.0,
+        ended_at: run.ended_at.map(|at| at.0),
+        exit_code: run.exit_code,
+        listed: run.listed,
+        delivered: run.delivered,
+        octets: run.octets.0,
+        deleted: run.deleted,
+        error: run.error.map(|error| printable(&error)),
+    });
+    let record = Record {
+        account: name.as_str(),
+        running: is_running,
+        last_run,
+        delivered: totals.delivered,
+        on_server: totals.on_server,
+        waiting: totals.waiting,
+        held: totals.held,
+        untrusted: totals.untrusted,
+        deletions_unconfirmed: totals.delete_sent,
+    };
+    let line = serde_json::to_string(&record).map_err(|error| Failure::new(Exit::Internal, error, "report this"))?;
+    Ok(line + "\n")
 }
 
 fn last_run(run: Option<&Run>, is_running: bool, now: i64) -> String {

@@ -15,7 +15,7 @@ fn environment() -> Environment {
     Environment {
         home: Some("/home/alice".into()),
         state_dir: Some("/home/alice/.local/state/fetchonce".into()),
-        current_dir: "/work".into(),
+        current_dir: "/srv".into(),
     }
 }
 
@@ -80,13 +80,13 @@ fn a_full_account_is_read() {
         password.command = ["pass", "show", "mail/work"]
     "#;
     let config = parse(text, Path::new("conf/config.toml"), &environment()).unwrap();
-    assert_eq!(config.state_dir, Path::new("/work/conf/state"));
+    assert_eq!(config.state_dir, Path::new("/srv/conf/state"));
     let account = &config.accounts[0];
     assert_eq!(account.name.as_str(), "alice@example.com");
     assert_eq!((account.server.as_str(), account.port, account.tls), ("2001:db8::1", 1110, Tls::StartTls));
     assert!(account.allow_cleartext);
-    assert_eq!(account.ca_file.as_deref(), Some(Path::new("/work/conf/../ca.pem")));
-    assert_eq!(account.deliver, Target::Maildir("/work/conf/Mail".into()));
+    assert_eq!(account.ca_file.as_deref(), Some(Path::new("/srv/conf/../ca.pem")));
+    assert_eq!(account.deliver, Target::Maildir("/srv/conf/Mail".into()));
     assert_eq!(account.keep, Keep::Days(14));
     assert_eq!((account.timeout.as_secs(), account.deadline.as_secs()), (30, 5400));
     assert!(matches!(&account.password, PasswordSource::Command(argv) if argv[..] == ["pass", "show", "mail/work"]));
@@ -129,12 +129,12 @@ fn every_source_of_a_password_is_read() {
     let file = password("password = { file = \"~/.secret\" }");
     assert!(matches!(file, PasswordSource::File(path) if path == Path::new("/home/alice/.secret")));
     let file = password("password.file = \"secret\"");
-    assert!(matches!(file, PasswordSource::File(path) if path == Path::new("/work/secret")));
+    assert!(matches!(file, PasswordSource::File(path) if path == Path::new("/srv/secret")));
     let env = password("password = { env = \"MAIL_PW\" }");
     assert!(matches!(env, PasswordSource::Env(name) if name == "MAIL_PW"));
     let credential = password("password = { credential = \"mail.work\" }");
     assert!(matches!(credential, PasswordSource::Credential(name) if name == "mail.work"));
-    for (program, expected) in [("pass", "pass"), ("~/bin/pw", "/home/alice/bin/pw"), ("./pw", "/work/pw")] {
+    for (program, expected) in [("pass", "pass"), ("~/bin/pw", "/home/alice/bin/pw"), ("./pw", "/srv/pw")] {
         let command = password(&format!("password = {{ command = [\"{program}\", \"./x\"] }}"));
         assert!(matches!(command, PasswordSource::Command(argv) if argv[..] == [expected, "./x"]), "{program}");
     }

@@ -16,6 +16,7 @@ mod crash_loop;
 mod dovecot;
 mod every_cut;
 mod permissions;
+mod scripts;
 mod support;
 mod syscalls;
 mod tidy;

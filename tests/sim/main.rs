@@ -31,9 +31,8 @@ fn every_history_of_two_and_of_three_messages() {
     let mut tasks = Vec::new();
     for keep in KEEPS {
         tasks.push(Task { keep, messages: 3, twins: false, crashes: Crashes::One });
-        for twins in [false, true] {
-            tasks.push(Task { keep, messages: 2, twins, crashes: Crashes::Two });
-        }
+        tasks.push(Task { keep, messages: 2, twins: true, crashes: Crashes::One });
+        tasks.push(Task { keep, messages: 2, twins: false, crashes: Crashes::Two });
     }
     let tasks = Mutex::new(tasks);
     let histories = AtomicU64::new(0);
