@@ -196,9 +196,7 @@ impl<'r> Runner<'r, '_> {
         plan: &Plan,
     ) -> Result<(), FetchError> {
         let mut arrived = 0;
-        for fetch in plan.fetches.iter().chain(&plan.troubled).filter(|fetch| fetch.is_copy) {
-            open.copies.entry(fetch.listed.uid.clone()).or_default().push(None);
-        }
+        open.copies = copies_to_fetch(&open.listing, plan);
         for fetch in &plan.fetches {
             let is_within = fetch.reason == Reason::Due || self.job.limit.is_none_or(|limit| arrived < limit);
             if is_within && self.fetch_one(open, targets, batch, fetch)? {
@@ -322,6 +320,21 @@ impl<'r> Runner<'r, '_> {
         }
         Ok(())
     }
+}
+
+/// The unique-ids of which copies are to be fetched, with a place for each copy that is listed, fetched now or not.
+fn copies_to_fetch(listing: &Listing, plan: &Plan) -> HashMap<Uid, Vec<Option<RowId>>> {
+    let fetched = plan.fetches.iter().filter(|fetch| fetch.is_copy);
+    let mut copies: HashMap<Uid, Vec<Option<RowId>>> =
+        fetched.map(|fetch| (fetch.listed.uid.clone(), vec![])).collect();
+    if !copies.is_empty() {
+        for listed in &listing.messages {
+            if let Some(places) = copies.get_mut(&listed.uid) {
+                places.push(None);
+            }
+        }
+    }
+    copies
 }
 
 /// How a RETR failed.
