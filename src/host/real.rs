@@ -8,13 +8,13 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 
 use super::{ConnectError, Host, NewFile, Stat, Wire};
-use crate::model::{Octets, Timestamp};
+use crate::model::{Octets, Timestamp, limits};
 
 /// Threads that sync the files of one batch side by side: the disk merges their flushes.
 const SYNC_THREADS: usize = 8;
@@ -31,6 +31,30 @@ impl RealHost {
     #[must_use]
     pub fn new(interrupted: Arc<AtomicBool>) -> Self {
         Self { start: Instant::now(), interrupted, steps: steps::Steps::from_environment() }
+    }
+}
+
+impl RealHost {
+    /// Asks the resolver, which has no time-out of its own to set, in a thread that is left behind when time is up.
+    fn resolve(&self, host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let name = host.to_owned();
+        let lookup = move || {
+            let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
+            // Nobody waits any more when the time is up.
+            let _ = sender.send(found);
+        };
+        std::thread::Builder::new().name("resolver".to_owned()).spawn(lookup)?;
+        loop {
+            match receiver.recv_timeout(limits::WAKE) {
+                Ok(found) => return found,
+                Err(mpsc::RecvTimeoutError::Timeout) if self.interrupted() => {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
+                Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "the resolver does not answer")),
+            }
+        }
     }
 }
 
@@ -60,9 +84,9 @@ impl Host for RealHost {
 
     fn connect(&self, host: &str, port: u16, timeout: Duration) -> Result<Box<dyn Wire>, ConnectError> {
         self.steps.step();
-        let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
-        let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(unknown)?.collect();
         let deadline = Instant::now() + timeout;
+        let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
+        let addresses = self.resolve(host, port, deadline).map_err(unknown)?;
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for (tried, address) in addresses.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -103,7 +103,8 @@ pub fn open<'h>(
     if left.is_zero() {
         return Err(SessionError::Deadline { during: "the connection".to_owned() });
     }
-    let wire = host.connect(&endpoint.host, endpoint.port, limits::CONNECT.min(left))?;
+    let connected = host.connect(&endpoint.host, endpoint.port, limits::CONNECT.min(left));
+    let wire = connected.map_err(|error| if host.interrupted() { SessionError::Interrupted } else { error.into() })?;
     let may_send_password = endpoint.tls != TlsMode::None || endpoint.allow_cleartext || wire.is_loopback();
     let guard = Guard::new(host, wire, timing).map_err(|error| guard::failed(error, "the connection"))?;
     let link = match &connector {
