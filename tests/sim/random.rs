@@ -131,8 +131,9 @@ impl History {
         let mut all = faults(&self.world.maildrop, 16);
         all.extend(rarer_faults(16));
         let fault = self.random.pick(&all).clone();
-        let makes_twins_one = fault.empty_listing || matches!(fault.list_only, Some(ListOnly::Everywhere(_)));
+        let is_short = fault.empty_listing || matches!(fault.list_only, Some(ListOnly::Everywhere(_)));
         let is_partial = matches!(fault.list_only, Some(ListOnly::InUidl(_)));
+        let makes_twins_one = is_short || (is_partial && plain.delete_on_retr_quit);
         if (self.twins && makes_twins_one) || (self.renumbered && is_partial) {
             return plain;
         }
