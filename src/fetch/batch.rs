@@ -219,25 +219,7 @@ impl Runner<'_, '_> {
             uids.push(message.uid);
             seen.push((message.number, message.sighting));
         }
-        let rows: Vec<RowId> = records.iter().map(|record| record.row).collect();
-        targets.count_run(self.index, target)?;
-        let maildir = targets.get(self.index, target)?;
-        if let Err(error) = maildir.sync_staged(files) {
-            // Before INTENT nothing is promised: the next run uses new files.
-            for record in &records {
-                let _ = maildir.discard(&record.delivery);
-            }
-            return Err(error.into());
-        }
-        self.index.intend(target, &records, self.clock, self.host.now())?;
-        for record in &records {
-            maildir.place(&record.delivery, record.content.octets)?;
-        }
-        if let Err(error) = maildir.sync_placed() {
-            self.distrust(&rows)?;
-            return Err(error.into());
-        }
-        let receipts = self.index.confirm(&rows)?;
+        let receipts = self.record_durably(targets, target, files, &records)?;
         for (receipt, uid) in receipts.iter().zip(&uids) {
             if !receipt.is_held() {
                 self.delivered(uid, receipt.content().octets);
@@ -245,6 +227,35 @@ impl Runner<'_, '_> {
         }
         let recorded = |(receipt, (number, sighting))| Recorded { receipt, number, sighting };
         Ok(receipts.into_iter().zip(seen).map(recorded).collect())
+    }
+
+    /// The order of a delivery, from whole files in `tmp/` to their receipts: sync, INTENT, rename, sync, DELIVERED.
+    pub(super) fn record_durably(
+        &mut self,
+        targets: &mut Targets<'_>,
+        target: i64,
+        files: Vec<Staged>,
+        records: &[IntentRecord],
+    ) -> Result<Vec<Receipt>, FetchError> {
+        let rows: Vec<RowId> = records.iter().map(|record| record.row).collect();
+        targets.count_run(self.index, target)?;
+        let maildir = targets.get(self.index, target)?;
+        if let Err(error) = maildir.sync_staged(files) {
+            // Before INTENT nothing is promised: the next run uses new files.
+            for record in records {
+                let _ = maildir.discard(&record.delivery);
+            }
+            return Err(error.into());
+        }
+        self.index.intend(target, records, self.clock, self.host.now())?;
+        for record in records {
+            maildir.place(&record.delivery, record.content.octets)?;
+        }
+        if let Err(error) = maildir.sync_placed() {
+            self.distrust(&rows)?;
+            return Err(error.into());
+        }
+        Ok(self.index.confirm(&rows)?)
     }
 
     /// The target refuses a message: it goes into the held Maildir, durable, and stays on the server (I4).

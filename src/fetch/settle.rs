@@ -129,17 +129,8 @@ impl Runner<'_, '_> {
             targets.get(self.index, main)?.discard(staged.delivery())?;
             return self.give_up_held(targets, row);
         }
-        targets.count_run(self.index, main)?;
-        let maildir = targets.get(self.index, main)?;
         let record = IntentRecord { row: row.row, delivery: staged.delivery().clone(), inode: staged.inode(), content };
-        maildir.sync_staged(vec![staged])?;
-        self.index.intend(main, std::slice::from_ref(&record), self.clock, self.host.now())?;
-        maildir.place(&record.delivery, content.octets)?;
-        if let Err(error) = maildir.sync_placed() {
-            self.distrust(&[row.row])?;
-            return Err(error.into());
-        }
-        self.index.confirm(&[row.row])?;
+        self.record_durably(targets, main, vec![staged], &[record])?;
         self.delivered(&row.uid, content.octets);
         Ok(targets.get(self.index, row.target)?.remove(&row.delivery)?)
     }

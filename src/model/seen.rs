@@ -61,14 +61,6 @@ pub struct Row {
     pub retry_after: Option<Timestamp>,
 }
 
-impl Row {
-    /// Whether its content is in a local mailbox or durably held.
-    #[must_use]
-    pub fn is_kept_locally(&self) -> bool {
-        matches!(self.state, RowState::Delivered | RowState::Held | RowState::Untrusted)
-    }
-}
-
 /// All rows of an account, found by unique-id.
 #[derive(Clone, Default, Debug)]
 pub struct Seen {
