@@ -28,6 +28,9 @@ _fetchonce() {
             fetchonce,fetch)
                 cmd="fetchonce__subcmd__fetch"
                 ;;
+            fetchonce,list)
+                cmd="fetchonce__subcmd__list"
+                ;;
             fetchonce,seen)
                 cmd="fetchonce__subcmd__seen"
                 ;;
@@ -53,7 +56,7 @@ _fetchonce() {
 
     case "${cmd}" in
         fetchonce)
-            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --as-new --quiet --verbose --into --keep --password-command --ca-file --tls --allow-cleartext --help --version fetch status account seen demo completions"
+            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --help --version fetch list status account seen demo completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -217,7 +220,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__fetch)
-            opts="-q -v -h --dry-run --jobs --limit --as-new --quiet --verbose --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --help"
+            opts="-q -v -h --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,6 +234,48 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --into)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls)
+                    COMPREPLY=($(compgen -W "implicit starttls none" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fetchonce__subcmd__list)
+            opts="-h --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --into)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -333,12 +378,16 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__status)
-            opts="-h --json --config --state-dir --help"
+            opts="-h --runs --json --config --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --runs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

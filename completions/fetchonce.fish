@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fetchonce_global_optspecs
-    string join \n config= state-dir= dry-run jobs= limit= as-new q/quiet v/verbose into= keep= password-command= ca-file= tls= allow-cleartext h/help V/version
+    string join \n config= state-dir= dry-run jobs= limit= as-new q/quiet v/verbose json into= keep= password-command= ca-file= tls= allow-cleartext h/help V/version
 end
 
 function __fish_fetchonce_needs_command
@@ -39,11 +39,13 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -l dry-run -d 'Show wh
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s q -l quiet -d 'Tell only what went wrong'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s v -l verbose -d 'Tell each step'
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l json -d 'Print one JSON object a line for each step and each problem'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s V -l version -d 'Print version'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "fetch" -d 'Fetch all or some accounts (also what `fetchonce` alone does)'
-complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "status" -d 'Show one line for each account: the last run, and what waits'
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "list" -d 'Show what is on the server, and what the next run would do with each message, and why'
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "status" -d 'Show the last runs of each account, what waits, and what will be deleted when; asks no server'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "account" -d 'Rename an account, or accept its Maildir as it is now'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "seen" -d 'Skip a message for good, or repair what a failing disk left in doubt'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "demo" -d 'See it work: a POP3 server with sample mail, lost connections, and a count of what arrived'
@@ -63,11 +65,25 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l dry-run -d
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s q -l quiet -d 'Tell only what went wrong'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s v -l verbose -d 'Tell each step'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l json -d 'Print one JSON object a line for each step and each problem'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s h -l help -d 'Print help'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''
+starttls\t''
+none\t''"
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l config -d 'The configuration file' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l json -d 'Print one JSON object a line'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -s h -l help -d 'Print help'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l runs -d 'How many runs to show, the newest first' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l config -d 'The configuration file' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l json -d 'Print one JSON object for each account instead; docs/reference/json.md describes every field'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l json -d 'Print one JSON object a line'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l config -d 'The configuration file' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F

@@ -6,6 +6,7 @@
 //! [`judge`] compares its full hash before anything is delivered.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use crate::model::{
     DeliveryId, Digest, Listed, Listing, MessageNumber, Octets, Row, RowId, RowState, Seen, Timestamp, Uid, limits,
@@ -147,6 +148,21 @@ impl FetchRow {
     }
 }
 
+/// What was decided of one listed message, and what is known of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decided {
+    /// The message in this session.
+    pub listed: Listed,
+    /// What becomes of it, and why.
+    pub reason: Reason,
+    /// The state of its row; `None` where it has none, or only its content can tell which one it is.
+    pub state: Option<RowState>,
+    /// When it was delivered.
+    pub delivered_at: Option<Timestamp>,
+    /// How long it stays on the server by the policy; `None` where it is not delivered, or stays for ever.
+    pub due_in: Option<Duration>,
+}
+
 /// One delivered message to delete: its header must match the row's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Deletion {
@@ -178,7 +194,7 @@ pub struct Plan {
     /// Deletions get a session of their own before anything is fetched (I4).
     pub deletions_first: bool,
     /// What was decided of each listed message, in the server's order.
-    pub verdicts: Vec<(Listed, Reason)>,
+    pub decided: Vec<Decided>,
 }
 
 /// Decides what to do with every message of a listing.
@@ -296,7 +312,9 @@ impl<'a> Reconciler<'a> {
                 .all(|row| row.content.is_some() && row.proven_epoch == self.facts.epoch && !self.is_due(row))
             && sorted_sizes(live.iter().map(|row| row.size)) == sorted_sizes(copies.iter().map(|copy| copy.size));
         if settled {
-            self.plan.verdicts.extend(copies.iter().map(|&copy| (copy.clone(), Reason::AlreadyDelivered)));
+            for (copy, row) in pair_by_size(copies, &live) {
+                self.decide(copy, row, Reason::AlreadyDelivered);
+            }
             return;
         }
         for (copy, row) in pair_by_size(copies, &rows) {
@@ -319,13 +337,13 @@ impl<'a> Reconciler<'a> {
     fn fetch_row(&mut self, listed: &Listed, row: &Row, is_copy: bool, reason: Reason) {
         let how = if row.content.is_some() { FetchRow::Expected(row.id) } else { FetchRow::Waiting(row.id) };
         if row.state == RowState::Skipped {
-            self.plan.verdicts.push((listed.clone(), Reason::Skipped));
+            self.decide(listed, Some(row), Reason::Skipped);
         } else if row.lost_sessions < limits::TROUBLED_AFTER {
-            self.fetch(listed, how, is_copy, reason);
+            self.fetch(listed, how, Some(row), is_copy, reason);
         } else if row.retry_after.is_some_and(|time| self.is_ahead(time)) {
-            self.plan.verdicts.push((listed.clone(), Reason::BackingOff));
+            self.decide(listed, Some(row), Reason::BackingOff);
         } else {
-            self.plan.verdicts.push((listed.clone(), Reason::Troubled));
+            self.decide(listed, Some(row), Reason::Troubled);
             let listed = listed.clone();
             self.plan.troubled.push(Fetch { listed, row: how, is_copy, beyond_limit: false, reason });
         }
@@ -342,7 +360,7 @@ impl<'a> Reconciler<'a> {
         self.accounted.insert(row.id);
         match self.standing(row) {
             Reason::Due => self.decide_by_evidence(listed, &[row]),
-            standing => self.plan.verdicts.push((listed.clone(), standing)),
+            standing => self.decide(listed, Some(row), standing),
         }
     }
 
@@ -376,7 +394,7 @@ impl<'a> Reconciler<'a> {
             self.plan.proven.push((row.id, listed.size));
         }
         let standing = self.standing(row);
-        self.plan.verdicts.push((listed.clone(), standing));
+        self.decide(listed, Some(row), standing);
         if standing == Reason::Due {
             self.plan.deletions.push(Deletion { number: listed.number, row: row.id });
         }
@@ -406,14 +424,14 @@ impl<'a> Reconciler<'a> {
 
     fn fetch_fresh(&mut self, listed: &Listed, is_copy: bool, reason: Reason) {
         self.plan.fresh.push(listed.clone());
-        self.fetch(listed, FetchRow::Fresh(self.plan.fresh.len() - 1), is_copy, reason);
+        self.fetch(listed, FetchRow::Fresh(self.plan.fresh.len() - 1), None, is_copy, reason);
     }
 
-    fn fetch(&mut self, listed: &Listed, row: FetchRow, is_copy: bool, reason: Reason) {
+    fn fetch(&mut self, listed: &Listed, row: FetchRow, known: Option<&Row>, is_copy: bool, reason: Reason) {
         let beyond_limit =
             reason != Reason::Due && self.facts.limit.is_some_and(|limit| self.fetches_that_count >= limit);
         self.fetches_that_count += usize::from(reason != Reason::Due);
-        self.plan.verdicts.push((listed.clone(), if beyond_limit { Reason::OverLimit } else { reason }));
+        self.decide(listed, known, if beyond_limit { Reason::OverLimit } else { reason });
         self.plan.fetches.push(Fetch { listed: listed.clone(), row, is_copy, beyond_limit, reason });
     }
 
@@ -424,12 +442,18 @@ impl<'a> Reconciler<'a> {
             && (row.size == listed.size || row.size.is_none() || listed.size.is_none())
     }
 
+    fn decide(&mut self, listed: &Listed, row: Option<&Row>, reason: Reason) {
+        self.plan.decided.push(Decided {
+            listed: listed.clone(),
+            reason,
+            state: row.map(|row| row.state),
+            delivered_at: row.and_then(|row| row.delivery.as_ref()).map(|delivery| delivery.at),
+            due_in: row.and_then(|row| due_in(row, self.facts.keep, self.facts.clock)),
+        });
+    }
+
     fn is_due(&self, row: &Row) -> bool {
-        row.state == RowState::Delivered
-            && row
-                .delivery
-                .as_ref()
-                .is_some_and(|delivery| self.facts.keep.is_due(policy::age(delivery.clock, self.facts.clock)))
+        due_in(row, self.facts.keep, self.facts.clock) == Some(Duration::ZERO)
     }
 
     fn finish(mut self) -> Decision {
@@ -448,11 +472,19 @@ impl<'a> Reconciler<'a> {
         }
         // What is only fetched to be deleted comes after new mail.
         self.plan.fetches.sort_by_key(|fetch| fetch.reason == Reason::Due);
-        self.plan.verdicts.sort_by_key(|(listed, _)| listed.number);
+        self.plan.decided.sort_by_key(|decided| decided.listed.number);
         self.plan.contradicted = self.contradicted;
         self.plan.deletions_first = !self.facts.last_session_quit && !self.plan.deletions.is_empty();
         Decision::Plan(self.plan)
     }
+}
+
+/// How long a message stays on the server by the policy, at this reading of the credited clock; `None` where it is not
+/// delivered, or stays for ever.
+#[must_use]
+pub fn due_in(row: &Row, keep: Keep, clock: i64) -> Option<Duration> {
+    let delivery = row.delivery.as_ref().filter(|_| row.state == RowState::Delivered)?;
+    keep.due_in(policy::age(delivery.clock, clock))
 }
 
 /// Guesses which row is which copy's, so that a bad copy is blamed on one row from run to run: rows of the same size

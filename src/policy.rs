@@ -21,10 +21,16 @@ impl Keep {
     /// Whether a message of this credited age may be deleted.
     #[must_use]
     pub fn is_due(self, age: Duration) -> bool {
+        self.due_in(age) == Some(Duration::ZERO)
+    }
+
+    /// How much longer a message of this credited age stays: nothing once it may be deleted, and `None` for ever.
+    #[must_use]
+    pub fn due_in(self, age: Duration) -> Option<Duration> {
         match self {
-            Self::Forever => false,
-            Self::None => true,
-            Self::Days(days) => age >= Duration::from_secs(u64::from(days) * 24 * 3600),
+            Self::Forever => None,
+            Self::None => Some(Duration::ZERO),
+            Self::Days(days) => Some(Duration::from_secs(u64::from(days) * 24 * 3600).saturating_sub(age)),
         }
     }
 }
@@ -67,10 +73,11 @@ mod tests {
     #[test]
     fn days_count_whole_days_of_credited_age() {
         let almost = Duration::from_secs(14 * 24 * 3600 - 1);
-        assert!(!Keep::Days(14).is_due(almost));
-        assert!(Keep::Days(14).is_due(almost + Duration::from_secs(1)));
-        assert!(Keep::None.is_due(Duration::ZERO));
-        assert!(!Keep::Forever.is_due(Duration::MAX));
+        assert_eq!(Keep::Days(14).due_in(almost), Some(Duration::from_secs(1)));
+        assert_eq!(Keep::Days(14).due_in(almost + Duration::from_secs(1)), Some(Duration::ZERO));
+        assert_eq!(Keep::Days(14).due_in(Duration::MAX), Some(Duration::ZERO));
+        assert_eq!(Keep::None.due_in(Duration::ZERO), Some(Duration::ZERO));
+        assert_eq!(Keep::Forever.due_in(Duration::MAX), None);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use super::accounts::Global;
 use super::failure::Failure;
 use super::hints::{AGAIN_OPTION, Place};
 use super::manage::{Opened, open};
-use super::screen::{Screen, Talk};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
 use crate::deliver::maildir::{Known, Maildir};
@@ -62,7 +61,7 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
             let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown(&path));
         }
     }
-    Screen::new(Talk::Normal).say(&told);
+    world.screen.say(&told);
     Ok(Exit::Fine)
 }
 

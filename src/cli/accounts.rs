@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::args::{FetchArgs, OneShotArgs};
+use super::args::OneShotArgs;
 use super::failure::Failure;
 use super::hints::Place;
 use crate::config::{
@@ -16,7 +16,16 @@ use crate::report::Exit;
 /// Where the password of a one-shot fetch is looked for before anybody is asked.
 const PASSWORD_VARIABLE: &str = "FETCHONCE_PASSWORD";
 /// The commands that a mistyped account may have been meant for.
-const COMMANDS: [&str; 6] = ["fetch", "status", "account", "seen", "demo", "completions"];
+const COMMANDS: [&str; 7] = ["fetch", "list", "status", "account", "seen", "demo", "completions"];
+
+/// What accounts are chosen for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// Their mail is delivered.
+    Deliver,
+    /// Nothing is changed.
+    Look,
+}
 
 /// The options that hold for every command.
 #[derive(Clone, Debug, Default)]
@@ -62,16 +71,17 @@ impl Chosen {
     /// What hints about an account name.
     pub(super) fn place(&self, account: &Account) -> Place {
         let (program, name) = (&self.program, &account.name);
-        let Target::Maildir(maildir) = &account.deliver;
+        let maildir = account.deliver.as_ref().map(|Target::Maildir(maildir)| maildir.clone());
         let mut accept = format!("{program} account accept-target {name}");
+        if let (true, Some(maildir)) = (self.is_one_shot, &maildir) {
+            let _ = write!(accept, " --into {}", quoted(&format!("maildir:{}", maildir.display())));
+        }
         let again = if self.is_one_shot {
-            let _ = write!(accept, " --into maildir:{}", maildir.display());
             "run the same command again".to_owned()
         } else {
             format!("run `{program} {name}` again")
         };
-        let files = Files::of(&self.state_dir, name);
-        Place { name: name.clone(), files, maildir: Some(maildir.clone()), again, accept }
+        Place { name: name.clone(), files: Files::of(&self.state_dir, name), maildir, again, accept }
     }
 
     /// The command that takes over what another account knows.
@@ -90,19 +100,23 @@ pub(super) fn identity(account: &Account) -> Identity {
 }
 
 impl Global {
-    /// The accounts to fetch.
-    pub(super) fn choose(&self, args: &FetchArgs) -> Result<Chosen, Failure> {
-        match (&args.accounts[..], &args.one_shot.into) {
-            ([url], Some(into)) if url.contains("://") => self.one_shot(url, into, &args.one_shot),
-            (_, Some(_)) => Err(Failure::usage(
-                "--into needs exactly one URL",
-                "write `fetchonce fetch pop3s://USER@HOST --into maildir:FOLDER`",
-            )),
-            (names, None) if names.iter().any(|name| name.contains("://")) => Err(Failure::usage(
+    /// The accounts of a command that talks to servers: configured ones, or one from a URL.
+    pub(super) fn choose(&self, names: &[String], args: &OneShotArgs, purpose: Purpose) -> Result<Chosen, Failure> {
+        let is_url = |name: &String| name.contains("://");
+        match names {
+            [url] if is_url(url) && (args.into.is_some() || purpose == Purpose::Look) => self.one_shot(url, args),
+            [url] if is_url(url) => Err(Failure::usage(
                 "a URL needs --into",
                 "say where the mail goes, for example `--into maildir:./Mail`",
             )),
-            (names, None) => self.configured(names),
+            names if names.iter().any(is_url) => {
+                Err(Failure::usage("a URL stands alone", "give one URL, or names of accounts of the configuration"))
+            }
+            _ if *args != OneShotArgs::default() => Err(Failure::usage(
+                "--into, --keep, --password-command, --ca-file, --tls and --allow-cleartext belong to a URL",
+                "write `fetchonce fetch pop3s://USER@HOST --into maildir:FOLDER`; the configuration says it for its accounts",
+            )),
+            names => self.configured(names),
         }
     }
 
@@ -134,7 +148,7 @@ impl Global {
         let mut program = "fetchonce".to_owned();
         for (option, value) in [("--config", &self.config), ("--state-dir", &self.state_dir)] {
             if let Some(path) = value {
-                let _ = write!(program, " {option} {}", path.display());
+                let _ = write!(program, " {option} {}", quoted(&path.display().to_string()));
             }
         }
         program
@@ -145,8 +159,9 @@ impl Global {
         let Some(into) = into else {
             let chosen = self.configured(&[name.to_string()])?;
             let account = chosen.accounts.first().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
-            let Target::Maildir(maildir) = &account.deliver;
-            return Ok((maildir.clone(), chosen.place(account)));
+            let place = chosen.place(account);
+            let maildir = place.maildir.clone().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
+            return Ok((maildir, place));
         };
         let Target::Maildir(maildir) = parse_target(into)?;
         let place = self.place(&self.state()?.0, name);
@@ -178,13 +193,13 @@ impl Global {
         Ok(config)
     }
 
-    /// The state folder and the configured names; a configuration that does not exist at its usual place may be missing.
-    pub(super) fn state(&self) -> Result<(PathBuf, Vec<AccountName>), Failure> {
+    /// The state folder and the configured accounts; a configuration that does not exist at its usual place may be missing.
+    pub(super) fn state(&self) -> Result<(PathBuf, Vec<Account>), Failure> {
         let path = self.config.clone().or_else(config::default_path);
         match path.as_deref().map(config::load) {
             Some(Ok(config)) => {
                 let state_dir = self.state_dir.as_deref().map_or(config.state_dir, absolute);
-                Ok((state_dir, config.accounts.into_iter().map(|account| account.name).collect()))
+                Ok((state_dir, config.accounts))
             }
             Some(Err(error)) if self.config.is_some() || error.kind() != ConfigErrorKind::NotFound => {
                 Err(invalid(error))
@@ -202,12 +217,12 @@ impl Global {
     }
 
     /// An account from a URL, named `USER@HOST`.
-    fn one_shot(&self, url: &str, into: &str, args: &OneShotArgs) -> Result<Chosen, Failure> {
+    fn one_shot(&self, url: &str, args: &OneShotArgs) -> Result<Chosen, Failure> {
         let OneShot { user, server, port, tls } = config::parse_url(url).map_err(|error| {
             let hint = error.hint().unwrap_or("write `pop3s://USER@HOST`").to_owned();
             Failure::new(Exit::Usage, error, hint)
         })?;
-        let deliver = parse_target(into)?;
+        let deliver = args.into.as_deref().map(parse_target).transpose()?;
         let keep =
             args.keep.as_deref().map(config::parse_keep).transpose().map_err(|error| wrong_option("--keep", &error))?;
         let is_set = std::env::var_os(PASSWORD_VARIABLE).is_some();
@@ -247,6 +262,16 @@ fn secret_variables(accounts: &[Account]) -> Vec<String> {
         _ => None,
     });
     named.chain([PASSWORD_VARIABLE.to_owned()]).collect()
+}
+
+/// A word of a command line as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@:,=%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn parse_target(into: &str) -> Result<Target, Failure> {
@@ -314,6 +339,15 @@ fn one_shot_name(user: &str, server: &str) -> Result<AccountName, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_a_hint_can_be_given_to_a_shell() {
+        for (word, shown) in
+            [("a/b.c", "a/b.c"), ("my mail", "'my mail'"), ("it's", r"'it'\''s'"), ("", "''"), ("$x", "'$x'")]
+        {
+            assert_eq!(quoted(word), shown);
+        }
+    }
 
     #[test]
     fn one_shot_names_can_name_files_and_tell_users_apart() {

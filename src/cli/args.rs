@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::screen::{Format, Talk};
 use crate::config::{AccountName, Tls};
 
 const EXAMPLES: &str = "\
@@ -12,7 +13,8 @@ Examples:
   fetchonce                          fetch all accounts of the configuration
   fetchonce work                     fetch one
   fetchonce fetch --dry-run          show what would be done with each message, and why
-  fetchonce status                   last runs, and what waits
+  fetchonce list                     what is on the server, and what the next run does with it
+  fetchonce status                   last runs, what waits, and what will be deleted when
   fetchonce demo                     see it work: no account, no network
   fetchonce fetch pop3s://alice@pop.example.com --into maildir:./Mail
                                      fetch without a configuration
@@ -48,21 +50,39 @@ pub(super) struct Cli {
     pub(super) command: Option<Command>,
 }
 
+impl Cli {
+    /// How much is to be told, and for whom.
+    pub(super) fn wishes(&self) -> (Talk, Format) {
+        let (talk, json) = match &self.command {
+            None => (self.fetch.talk(), self.fetch.json),
+            Some(Command::Fetch(args)) => (args.talk(), args.json),
+            Some(Command::List(args)) => (Talk::Normal, args.json),
+            Some(Command::Status(args)) => (Talk::Normal, args.json),
+            Some(_) => (Talk::Normal, false),
+        };
+        (talk, if json { Format::Json } else { Format::Text })
+    }
+}
+
+impl FetchArgs {
+    fn talk(&self) -> Talk {
+        match self {
+            Self { quiet: true, .. } => Talk::Quiet,
+            Self { verbose: true, .. } => Talk::Verbose,
+            _ => Talk::Normal,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Fetch all or some accounts (also what `fetchonce` alone does)
     #[command(after_help = EXAMPLES)]
     Fetch(FetchArgs),
-    /// Show one line for each account: the last run, and what waits
-    Status {
-        /// The accounts; all where none is named
-        #[arg(value_name = "ACCOUNT")]
-        accounts: Vec<AccountName>,
-
-        /// Print one JSON object for each account instead; docs/reference/json.md describes every field
-        #[arg(long)]
-        json: bool,
-    },
+    /// Show what is on the server, and what the next run would do with each message, and why
+    List(ListArgs),
+    /// Show the last runs of each account, what waits, and what will be deleted when; asks no server
+    Status(StatusArgs),
     /// Rename an account, or accept its Maildir as it is now
     #[command(subcommand)]
     Account(AccountCommand),
@@ -150,8 +170,41 @@ pub(super) struct FetchArgs {
     #[arg(short, long)]
     pub(super) verbose: bool,
 
+    /// Print one JSON object a line for each step and each problem
+    #[arg(long)]
+    pub(super) json: bool,
+
     #[command(flatten)]
     pub(super) one_shot: OneShotArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct ListArgs {
+    /// Accounts of the configuration (all where none is named), or one `pop3s://USER@HOST[:PORT]`
+    #[arg(value_name = "ACCOUNT")]
+    pub(super) accounts: Vec<String>,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) one_shot: OneShotArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct StatusArgs {
+    /// The accounts; all where none is named
+    #[arg(value_name = "ACCOUNT")]
+    pub(super) accounts: Vec<AccountName>,
+
+    /// How many runs to show, the newest first
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(super) runs: u32,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// What a URL cannot say. There is no option for a password: other users see the command line.
@@ -162,24 +215,24 @@ pub(super) struct OneShotArgs {
     pub(super) into: Option<String>,
 
     /// How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]
-    #[arg(long, value_name = "HOW LONG", requires = "into", help_heading = ONE_SHOT)]
+    #[arg(long, value_name = "HOW LONG", help_heading = ONE_SHOT)]
     pub(super) keep: Option<String>,
 
     /// A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked
     #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, value_terminator = ";",
-          requires = "into", help_heading = ONE_SHOT)]
+          help_heading = ONE_SHOT)]
     pub(super) password_command: Vec<String>,
 
     /// Certificates to trust besides the system's (PEM)
-    #[arg(long, value_name = "FILE", requires = "into", help_heading = ONE_SHOT)]
+    #[arg(long, value_name = "FILE", help_heading = ONE_SHOT)]
     pub(super) ca_file: Option<PathBuf>,
 
     /// How the connection is protected, instead of what the scheme of the URL says
-    #[arg(long, value_enum, requires = "into", help_heading = ONE_SHOT)]
+    #[arg(long, value_enum, help_heading = ONE_SHOT)]
     pub(super) tls: Option<TlsArg>,
 
     /// Send the password without TLS, to any host: everyone on the way can read it
-    #[arg(long, requires = "into", help_heading = ONE_SHOT)]
+    #[arg(long, help_heading = ONE_SHOT)]
     pub(super) allow_cleartext: bool,
 }
 
@@ -221,7 +274,7 @@ mod tests {
         assert_eq!(cli.fetch.accounts, ["work", "home"]);
         assert_eq!(cli.fetch.limit, Some(3));
         let cli = parse(&["--config", "f", "status", "work"]);
-        assert!(matches!(cli.command, Some(Command::Status { .. })));
+        assert!(matches!(cli.command, Some(Command::Status(_))));
         assert_eq!(parse(&["status", "--config", "f"]).config, Some("f".into()));
     }
 

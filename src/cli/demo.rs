@@ -1,7 +1,6 @@
 //! `demo`: the demonstration on standard output.
 
 use super::failure::Failure;
-use super::screen::{Screen, Talk};
 use super::{World, watch_signals};
 use crate::demo::demonstration::{self, DemonstrationError};
 use crate::host::Host as _;
@@ -9,17 +8,7 @@ use crate::report::Exit;
 
 pub(super) fn demo(world: &World) -> Result<Exit, Failure> {
     watch_signals(&world.interrupted)?;
-    let screen = Screen::new(Talk::Quiet);
-    let mut unwritten = None;
-    let result = demonstration::run(&world.host, &mut |lines| {
-        if let Err(failure) = screen.print(lines) {
-            unwritten.get_or_insert(failure);
-        }
-    });
-    if let Some(failure) = unwritten {
-        return Err(failure);
-    }
-    match result {
+    match demonstration::run(&world.host, &mut |lines| world.screen.print(lines)) {
         Ok(counts) if counts.is_exactly_once() => Ok(Exit::Fine),
         Err(_) if world.host.interrupted() => Ok(Exit::Interrupted),
         Ok(_) => Err(Failure::words(Exit::Internal, "the counts do not add up", "please report what you see above")),

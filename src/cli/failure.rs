@@ -1,21 +1,22 @@
-//! What ends a command: the error, its exit code, and what the user can do.
+//! What ends a command: the error, its exit code, what is safe now, and what the user can do.
 
 use std::fmt;
 
-use crate::report::Exit;
-use crate::report::human::Told;
+use crate::report::human::{self, Told};
+use crate::report::{Exit, Summary};
 
 /// A command, or one account's part of it, failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) exit: Exit,
     error: anyhow::Error,
+    state: Option<String>,
     hint: String,
 }
 
 impl Failure {
     pub(super) fn new(exit: Exit, error: impl Into<anyhow::Error>, hint: impl Into<String>) -> Self {
-        Self { exit, error: error.into(), hint: hint.into() }
+        Self { exit, error: error.into(), state: None, hint: hint.into() }
     }
 
     /// A failure that is told in words alone.
@@ -27,7 +28,12 @@ impl Failure {
         Self::words(Exit::Usage, what, hint)
     }
 
+    /// The same with what is safe now.
+    pub(super) fn with_state(self, summary: &Summary) -> Self {
+        Self { state: Some(human::state(summary)), ..self }
+    }
+
     pub(super) fn told(&self) -> Told {
-        Told::error(self.error.as_ref(), self.hint.clone())
+        Told { state: self.state.clone(), ..Told::error(self.error.as_ref(), self.hint.clone()) }
     }
 }

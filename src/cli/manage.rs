@@ -11,7 +11,6 @@ use super::accounts::{Files, Global, unknown_account};
 use super::failure::Failure;
 use super::hints::Place;
 use super::run::{has_content, known_indexes, remember};
-use super::screen::{Screen, Talk};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
 use crate::fetch::{self, Repaired};
@@ -76,10 +75,10 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
     world.host.rename_new(&place.files.index, &files.index).map_err(failed("rename", &place.files.index))?;
     world.host.sync_dir(&state_dir).map_err(failed("sync", &state_dir))?;
     let mut told = format!("{old} is now {new}; nothing is fetched again\n");
-    if configured.contains(old) {
+    if configured.iter().any(|account| account.name == *old) {
         let _ = writeln!(told, "now rename `[account.{old}]` to `[account.{new}]` in the configuration");
     }
-    Screen::new(Talk::Normal).say(&told);
+    world.screen.say(&told);
     Ok(Exit::Fine)
 }
 
@@ -96,7 +95,7 @@ pub(super) fn skip(world: &World, global: &Global, name: &AccountName, uid: &OsS
         let hint = "only what was listed and not delivered can be skipped: `fetchonce fetch --dry-run` shows it";
         return Err(Failure::usage(format!("no undelivered message of {name} has the unique-id {shown}"), hint));
     }
-    Screen::new(Talk::Normal).say(&format!("{name} never fetches {shown} now\n"));
+    world.screen.say(&format!("{name} never fetches {shown} now\n"));
     Ok(Exit::Fine)
 }
 
@@ -121,6 +120,6 @@ pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Resu
         let lost = said(beyond_repair);
         let _ = writeln!(told, "{name}: {lost} damaged or missing, and no longer on the server: left as before");
     }
-    Screen::new(Talk::Normal).say(&told);
+    world.screen.say(&told);
     Ok(if beyond_repair > 0 { Exit::Data } else { Exit::Fine })
 }

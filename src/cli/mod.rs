@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `args` | the words of the command line as types |
 //! | `accounts` | which accounts a command is about, and where their files lie |
-//! | `run` | fetches them side by side |
+//! | `run`, `watch` | fetches them side by side, and tells what happens |
 //! | `status`, `manage`, `accept`, `demo` | the other commands |
 //! | `hints` | what a user can do about each error |
 //! | `screen`, `failure` | telling it |
@@ -19,6 +19,7 @@ mod manage;
 mod run;
 mod screen;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,14 +35,15 @@ use accept::Wanted;
 use accounts::Global;
 use args::{AccountCommand, Cli, Command, FetchArgs, SeenCommand};
 use failure::Failure;
-use screen::{Screen, Talk};
+use screen::Screen;
 
 use crate::host::RealHost;
 use crate::report::Exit;
 
-/// The machine, and whether the user asked to stop.
+/// The machine, where things are told, and whether the user asked to stop.
 struct World {
     host: RealHost,
+    screen: Screen,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -59,12 +61,13 @@ pub fn main() -> ExitCode {
         }
     };
     let interrupted = Arc::new(AtomicBool::new(false));
-    let world = World { host: RealHost::new(Arc::clone(&interrupted)), interrupted };
+    let (talk, format) = cli.wishes();
+    let world = World { host: RealHost::new(Arc::clone(&interrupted)), screen: Screen::new(talk, format), interrupted };
     let exit = dispatch(&world, cli).unwrap_or_else(|failure| {
-        Screen::new(Talk::Normal).tell(None, &failure.told());
+        world.screen.tell(None, failure.exit, &failure.told());
         failure.exit
     });
-    exit.code().into()
+    world.screen.end(exit).code().into()
 }
 
 fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
@@ -78,7 +81,8 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
     }
     match command {
         Command::Fetch(args) => run::fetch(world, &global, &args),
-        Command::Status { accounts, json } => status::status(world, &global, &accounts, json),
+        Command::List(args) => run::list(world, &global, args),
+        Command::Status(args) => status::status(world, &global, &args),
         Command::Account(AccountCommand::Rename { old, new }) => manage::rename(world, &global, &old, &new),
         Command::Account(AccountCommand::AcceptTarget { account, into, fetch_interrupted_again }) => {
             let (into, interrupted_again) = (into.as_deref(), fetch_interrupted_again);
@@ -87,15 +91,17 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
         Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),
         Command::Seen(SeenCommand::Verify { account, repair: _ }) => manage::repair(world, &global, &account),
         Command::Demo => demo::demo(world),
-        Command::Completions { shell } => completions(shell),
+        Command::Completions { shell } => {
+            completions(world, shell);
+            Ok(Exit::Fine)
+        }
     }
 }
 
-fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+fn completions(world: &World, shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "fetchonce", &mut script);
-    Screen::new(Talk::Normal).print(&String::from_utf8_lossy(&script))?;
-    Ok(Exit::Fine)
+    world.screen.print(&String::from_utf8_lossy(&script));
 }
 
 /// No core dump, and no other process of this user may read the memory: passwords lie there (I9).

@@ -4,28 +4,25 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use secrecy::SecretString;
 
-use super::accounts::{Chosen, Files, Global, identity};
-use super::args::FetchArgs;
+use super::accounts::{Chosen, Files, Global, Purpose, identity};
+use super::args::{FetchArgs, ListArgs};
 use super::failure::Failure;
 use super::hints::Place;
-use super::screen::{Screen, Talk};
+use super::watch::Watch;
 use super::{World, watch_signals};
 use crate::config::{Account, PasswordSource, Target, Tls};
 use crate::deliver::TargetError;
 use crate::deliver::maildir::create_dirs;
-use crate::fetch::{self, Job, Outcome};
+use crate::fetch::{self, Destination, Job, Outcome};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
-use crate::report::human::{self, Told};
-use crate::report::progress::Bar;
-use crate::report::{Event, Exit, Observer, Problem};
+use crate::report::{Exit, Summary};
 
 /// Accounts fetched side by side where the command line does not say it.
 const JOBS: usize = 4;
@@ -44,32 +41,34 @@ struct Work {
 
 struct Fetching<'a> {
     world: &'a World,
-    screen: &'a Screen,
     args: &'a FetchArgs,
     chosen: &'a Chosen,
     /// The longest name.
     width: usize,
 }
 
-/// Fetches the chosen accounts.
+/// Shows what is on the servers: a dry run without a limit.
+pub(super) fn list(world: &World, global: &Global, args: ListArgs) -> Result<Exit, Failure> {
+    let ListArgs { accounts, json, one_shot } = args;
+    fetch(world, global, &FetchArgs { accounts, json, one_shot, dry_run: true, ..FetchArgs::default() })
+}
+
+/// Fetches the chosen accounts, or in a dry run tells what would be done.
 pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
-    let chosen = global.choose(args)?;
-    let screen = Screen::new(match args {
-        FetchArgs { quiet: true, .. } => Talk::Quiet,
-        FetchArgs { verbose: true, .. } => Talk::Verbose,
-        _ => Talk::Normal,
-    });
+    let purpose = if args.dry_run { Purpose::Look } else { Purpose::Deliver };
+    let is_safe = |failure: Failure| if args.dry_run { failure } else { failure.with_state(&Summary::default()) };
+    let chosen = global.choose(&args.accounts, &args.one_shot, purpose).map_err(is_safe)?;
     let width = chosen.accounts.iter().map(|account| account.name.as_str().len()).max().unwrap_or(0);
     let works: Vec<Work> = chosen.accounts.iter().map(|account| prepare(world, account, &chosen, args)).collect();
     if !args.dry_run
         && let Some(work) = works.first()
     {
-        create_dirs(&world.host, &chosen.state_dir).map_err(|error| work.place.failure(error))?;
+        create_dirs(&world.host, &chosen.state_dir).map_err(|error| is_safe(work.place.failure(error)))?;
     }
     // From here on a signal lets each account end in order; a prompt before could not be left by one.
     watch_signals(&world.interrupted)?;
     let jobs = args.jobs.map_or(JOBS, usize::from).min(works.len());
-    let fetching = Fetching { world, screen: &screen, args, chosen: &chosen, width };
+    let fetching = Fetching { world, args, chosen: &chosen, width };
     Ok(fetching.all(works, jobs))
 }
 
@@ -149,7 +148,7 @@ impl Fetching<'_> {
             for _ in 0..jobs {
                 scope.spawn(|| {
                     while let Some(work) = next() {
-                        let exit = if self.world.host.interrupted() { Exit::Interrupted } else { self.one(work) };
+                        let exit = self.one(work);
                         exits.lock().unwrap_or_else(PoisonError::into_inner).push(exit);
                     }
                 });
@@ -160,16 +159,25 @@ impl Fetching<'_> {
 
     /// Runs one account and tells what came of it.
     fn one(&self, work: Work) -> Exit {
+        let World { host, screen, .. } = self.world;
         let place = work.place.clone();
-        let name = place.name.as_str();
-        let failed = |failure: &Failure| {
-            self.screen.tell(Some(name), &failure.told());
-            failure.exit
+        let watch = Watch {
+            host,
+            screen,
+            place: &place,
+            bar: screen.progress.account(format!("{:1$}", place.name.as_str(), self.width)),
+            is_dry: self.args.dry_run,
+            deletes_at_once: work.account.keep == Keep::None,
+            width: self.width,
+            started: host.elapsed(),
         };
-        match catch_unwind(AssertUnwindSafe(|| self.attempt(work))) {
-            Ok(Ok(exit)) => exit,
-            Ok(Err(failure)) => failed(&failure),
-            Err(_) => failed(&Failure::words(
+        if host.interrupted() {
+            return watch.left_out();
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.attempt(work, &watch))) {
+            Ok(Ok(outcome)) => watch.ended(outcome),
+            Ok(Err(failure)) => watch.failed(failure),
+            Err(_) => watch.failed(Failure::words(
                 Exit::Internal,
                 "this account's run ended in a mistake of fetchonce",
                 format!("please report it; then {}: what was promised is recorded", place.again),
@@ -177,8 +185,7 @@ impl Fetching<'_> {
         }
     }
 
-    fn attempt(&self, work: Work) -> Result<Exit, Failure> {
-        let started = Instant::now();
+    fn attempt(&self, work: Work, watch: &Watch<'_>) -> Result<Outcome, Failure> {
         let host = &self.world.host;
         let Work { account, place, had_index, refused, prompted } = work;
         if let Some(failure) = refused {
@@ -204,16 +211,8 @@ impl Fetching<'_> {
         {
             remember(lock, &index, &place)?;
         }
-        let watch = Watch {
-            screen: self.screen,
-            bar: self.screen.progress.account(format!("{:1$}", account.name.as_str(), self.width)),
-            planned: self.args.dry_run.then(Mutex::default),
-            deletes_at_once: account.keep == Keep::None,
-        };
         let job = job(account, identity, password, &place, self.args);
-        let outcome = fetch::run(host, &job, &mut index, Rules::default(), &watch);
-        let planned = watch.into_planned();
-        self.report(&place, outcome, &index, &planned, started)
+        Ok(fetch::run(host, &job, &mut index, Rules::default(), watch))
     }
 
     /// An account that had an index and has none now would fetch everything a second time.
@@ -268,48 +267,10 @@ impl Fetching<'_> {
         }
         Ok(index)
     }
-
-    fn report(
-        &self,
-        place: &Place,
-        outcome: Outcome,
-        index: &Index<'_>,
-        planned: &str,
-        started: Instant,
-    ) -> Result<Exit, Failure> {
-        let name = Some(place.name.as_str());
-        let exit = outcome.exit();
-        let Outcome { summary, problems, error } = outcome;
-        for told in human::problems(&problems) {
-            self.screen.tell(name, &told);
-        }
-        if let Some(told) = untrusted(index, &problems) {
-            self.screen.tell(name, &told);
-        }
-        if let Some(error) = error {
-            let told = place.failure(error).told();
-            let told = if self.args.dry_run { told } else { told.with_state(human::state(&summary)) };
-            self.screen.tell(name, &told);
-        } else if self.args.dry_run {
-            self.screen.print(planned)?;
-        } else if self.screen.shows_summaries() {
-            self.screen.say(&human::summary_line(place.name.as_str(), self.width, &summary, started.elapsed()));
-        }
-        Ok(exit)
-    }
-}
-
-/// Mail that a failed sync left in doubt is told of until somebody looks after it.
-fn untrusted(index: &Index<'_>, problems: &[Problem]) -> Option<Told> {
-    let is_told = problems.iter().any(|problem| matches!(problem, Problem::Untrusted { .. }));
-    let count = index.totals().map_or(0, |totals| usize::try_from(totals.untrusted).unwrap_or(usize::MAX));
-    let what = format!("what the disk holds of {} of an earlier run is not known", human::counted(count));
-    let hint = "look after the disk, then run `fetchonce seen verify --repair ACCOUNT`";
-    (count > 0 && !is_told).then(|| Told::warning(what, hint))
 }
 
 fn job(account: Account, identity: Identity, password: SecretString, place: &Place, args: &FetchArgs) -> Job {
-    let Target::Maildir(maildir) = account.deliver;
+    let destination = |Target::Maildir(maildir)| Destination { maildir, held: place.files.held.clone() };
     Job {
         identity,
         endpoint: Endpoint {
@@ -325,43 +286,9 @@ fn job(account: Account, identity: Identity, password: SecretString, place: &Pla
         },
         credentials: Credentials { user: account.user, password },
         keep: account.keep,
-        maildir,
-        held: place.files.held.clone(),
+        deliver: account.deliver.filter(|_| !args.dry_run).map(destination),
         silence: account.timeout,
         deadline: account.deadline,
         limit: args.limit,
-        dry_run: args.dry_run,
-    }
-}
-
-/// Follows one account's run.
-struct Watch<'a> {
-    screen: &'a Screen,
-    bar: Bar,
-    /// What a dry run would do.
-    planned: Option<Mutex<String>>,
-    deletes_at_once: bool,
-}
-
-impl Watch<'_> {
-    fn into_planned(self) -> String {
-        let planned = self.planned.unwrap_or_default();
-        planned.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn observe(&self, account: &str, event: &Event<'_>) {
-        if let (Some(planned), Event::Planned(plan)) = (&self.planned, event) {
-            let text = human::planned(account, plan, self.deletes_at_once);
-            planned.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-            return;
-        }
-        self.bar.observe(event);
-        if self.screen.shows_steps()
-            && let Some(step) = human::step(event)
-        {
-            self.screen.say(&format!("{account}  {step}\n"));
-        }
     }
 }

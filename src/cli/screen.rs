@@ -1,21 +1,34 @@
 //! The terminal: data on standard output, everything else on standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
 use super::failure::Failure;
 use crate::report::Exit;
 use crate::report::human::{Palette, Told};
+use crate::report::json::Record;
 use crate::report::progress::Progress;
 
 /// How much is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Talk {
     /// What went wrong.
     Quiet,
     /// On a terminal also what was done.
+    #[default]
     Normal,
     /// Each step.
     Verbose,
+}
+
+/// For whom the data is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Format {
+    /// People.
+    #[default]
+    Text,
+    /// Scripts: one JSON object a line.
+    Json,
 }
 
 /// Where everything is told. Its texts do not mix, whichever thread they come from.
@@ -23,24 +36,27 @@ pub(super) enum Talk {
 pub(super) struct Screen {
     palette: Palette,
     talk: Talk,
+    pub(super) format: Format,
     is_terminal: bool,
     pub(super) progress: Progress,
+    /// Why the data did not get out; told at the end, since nothing is to be left undone for it.
+    unwritten: Mutex<Option<io::Error>>,
 }
 
 impl Screen {
-    pub(super) fn new(talk: Talk) -> Self {
+    pub(super) fn new(talk: Talk, format: Format) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let wants_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let palette = if wants_colour { Palette::Colour } else { Palette::Plain };
         // The bars colour nothing.
-        let progress = Progress::new(is_terminal && talk == Talk::Normal);
-        Self { palette, talk, is_terminal, progress }
+        let progress = Progress::new(is_terminal && talk == Talk::Normal && format == Format::Text);
+        Self { palette, talk, format, is_terminal, progress, unwritten: Mutex::default() }
     }
 
     pub(super) fn shows_summaries(&self) -> bool {
         match self.talk {
             Talk::Quiet => false,
-            Talk::Normal => self.is_terminal,
+            Talk::Normal => self.is_terminal && self.format == Format::Text,
             Talk::Verbose => true,
         }
     }
@@ -55,28 +71,57 @@ impl Screen {
         self.progress.between(|| drop(io::stderr().lock().write_all(lines.as_bytes())));
     }
 
-    pub(super) fn tell(&self, account: Option<&str>, told: &Told) {
+    /// Tells an error or a warning: to people always, and to scripts that read the data.
+    pub(super) fn tell(&self, account: Option<&str>, exit: Exit, told: &Told) {
+        self.record(&Record::of_told(account, exit, told));
+        self.tell_people(account, told);
+    }
+
+    pub(super) fn tell_people(&self, account: Option<&str>, told: &Told) {
         self.say(&told.text(self.palette, account));
     }
 
-    /// Writes whole lines of data to standard output.
-    pub(super) fn print(&self, lines: &str) -> Result<(), Failure> {
-        let mut written = Ok(());
-        self.progress.between(|| written = write_out(lines));
-        written
+    /// Writes whole lines of data for people.
+    pub(super) fn print(&self, lines: &str) {
+        if self.format == Format::Text {
+            self.write(lines);
+        }
     }
-}
 
-fn write_out(lines: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+    /// Writes an object for scripts.
+    pub(super) fn record(&self, record: &Record<'_>) {
+        if self.format == Format::Json {
+            match serde_json::to_string(record) {
+                Ok(line) => self.write(&(line + "\n")),
+                Err(error) => self.remember(error.into()),
+            }
+        }
+    }
+
+    /// Ends the output; data that did not get out makes an exit code of its own.
+    pub(super) fn end(&self, exit: Exit) -> Exit {
+        let exit_code = exit.code();
+        self.record(&Record::End { exit_code });
+        let Some(error) = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).take() else { return exit };
+        let error = anyhow::Error::new(error).context("cannot write to standard output");
+        let failure = Failure::new(Exit::Io, error, "look at where the output goes; what was to be done is done");
+        self.tell_people(None, &failure.told());
+        Exit::most_telling([exit, failure.exit])
+    }
+
+    fn write(&self, lines: &str) {
+        self.progress.between(|| {
+            let mut out = io::stdout().lock();
+            if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+                self.remember(error);
+            }
+        });
+    }
+
+    fn remember(&self, error: io::Error) {
         // A reader such as `head` has had enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::new(
-            Exit::Io,
-            anyhow::Error::new(error).context("cannot write to standard output"),
-            "look at where the output goes",
-        )),
-        Ok(()) => Ok(()),
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
     }
 }

@@ -1,80 +1,53 @@
-//! `status`: one line an account.
+//! `status`: what is known of each account without asking its server.
 
-use std::fmt::Write as _;
-
-use serde::Serialize;
+use std::collections::BTreeMap;
 
 use super::World;
 use super::accounts::{Global, unknown_account};
+use super::args::StatusArgs;
 use super::failure::Failure;
 use super::hints::Place;
 use super::run::{has_content, known_indexes};
-use super::screen::{Screen, Talk};
-use crate::config::AccountName;
+use crate::config::{Account, AccountName};
 use crate::host::{AccountLock, Host, LockError};
-use crate::index::{Index, Run, Totals};
-use crate::report::Exit;
-use crate::report::human::printable;
+use crate::index::{Index, IndexError, Run};
+use crate::model::limits;
+use crate::plan;
+use crate::policy::Keep;
+use crate::report::calendar::day;
+use crate::report::human::{counted, printable};
+use crate::report::json::{AlarmRecord, DueRecord, Record, RunRecord, StatusRecord};
+use crate::report::{Exit, status};
 
-/// What `--json` prints of an account. Fields are added, and never change their meaning (docs/reference/json.md).
-#[derive(Serialize)]
-struct Record<'a> {
-    account: &'a str,
-    running: bool,
-    last_run: Option<LastRun>,
-    delivered: u64,
-    on_server: u64,
-    waiting: u64,
-    held: u64,
-    untrusted: u64,
-    deletions_unconfirmed: u64,
-}
+const DAY: i64 = 24 * 3600;
 
-#[derive(Serialize)]
-struct LastRun {
-    started_at: i64,
-    ended_at: Option<i64>,
-    exit_code: Option<u8>,
-    listed: u64,
-    delivered: u64,
-    octets: u64,
-    deleted: u64,
-    error: Option<String>,
-}
-
-/// What an index says of its account; `None` for an account that was never fetched.
-struct Known {
-    last: Option<Run>,
-    totals: Totals,
-    is_running: bool,
-}
-
-pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName], json: bool) -> Result<Exit, Failure> {
-    let (state_dir, mut known) = global.state()?;
+pub(super) fn status(world: &World, global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
+    let (state_dir, configured) = global.state()?;
+    let mut known: Vec<AccountName> = configured.iter().map(|account| account.name.clone()).collect();
     for name in known_indexes(&world.host, &state_dir).iter().filter_map(|name| name.parse().ok()) {
         if !known.contains(&name) {
             known.push(name);
         }
     }
+    let wanted = &args.accounts;
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(name)) {
         return Err(unknown_account(unknown.as_str(), &known));
     }
-    let screen = Screen::new(Talk::Normal);
     let chosen: Vec<&AccountName> = known.iter().filter(|name| wanted.is_empty() || wanted.contains(name)).collect();
     if chosen.is_empty() {
-        screen.say("no account is configured, and none was ever fetched here\n");
+        world.screen.say("no account is configured, and none was ever fetched here\n");
     }
     let width = chosen.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
     let mut exits = Vec::new();
     for name in chosen {
-        match look(&world.host, &global.place(&state_dir, name)) {
-            Ok(known) if json => screen.print(&record(name, known)?)?,
-            Ok(known) => {
-                let line = line(known.as_ref(), world.host.now().0);
-                screen.print(&format!("{:width$}  {line}\n", name.as_str()))?;
+        let account = configured.iter().find(|account| account.name == *name);
+        match look(&world.host, &global.place(&state_dir, name), account, args.runs) {
+            Ok(status) => {
+                world.screen.print(&status::text(&status, width, world.host.now()));
+                world.screen.record(&Record::Status(status));
             }
             Err(failure) => {
-                screen.tell(Some(name.as_str()), &failure.told());
+                world.screen.tell(Some(name.as_str()), failure.exit, &failure.told());
                 exits.push(failure.exit);
             }
         }
@@ -82,27 +55,58 @@ pub(super) fn status(world: &World, global: &Global, wanted: &[AccountName], jso
     Ok(Exit::most_telling(exits))
 }
 
-fn look(host: &dyn Host, place: &Place) -> Result<Option<Known>, Failure> {
+fn look<'p>(
+    host: &dyn Host,
+    place: &'p Place,
+    account: Option<&Account>,
+    runs: u32,
+) -> Result<StatusRecord<'p>, Failure> {
+    let never = StatusRecord { account: place.name.as_str(), configured: account.is_some(), ..StatusRecord::default() };
     let files = &place.files;
     if !has_content(host, &files.index) {
-        return Ok(None);
+        return Ok(never);
     }
-    let read = |index: Index<'_>| Ok((index.runs(1)?.pop(), index.totals()?));
-    let known = Index::open_read_only(host, &files.index).and_then(|index| index.map(read).transpose());
-    let known = known.map_err(|error| place.failure(error))?;
-    let is_running = matches!(AccountLock::acquire_existing(&files.lock), Err(LockError::Held(_)));
-    Ok(known.map(|(last, totals)| Known { last, totals, is_running }))
+    let running = matches!(AccountLock::acquire_existing(&files.lock), Err(LockError::Held(_)));
+    let keep = account.map(|account| account.keep);
+    let status = Index::open_read_only(host, &files.index).and_then(|index| match index {
+        Some(index) => read(host, &index, keep, runs, StatusRecord { running, ..never }),
+        None => Ok(never),
+    });
+    let mut status = status.map_err(|error| place.failure(error))?;
+    status.alarms = alarms(&status, place, host.now().0);
+    Ok(status)
 }
 
-fn line(known: Option<&Known>, now: i64) -> String {
-    let Some(Known { last, totals, is_running }) = known else { return "never fetched".to_owned() };
-    format!("{}; {}", last_run(last.as_ref(), *is_running, now), waiting(totals))
+/// Fills in what an index says.
+fn read<'p>(
+    host: &dyn Host,
+    index: &Index<'_>,
+    keep: Option<Keep>,
+    runs: u32,
+    known: StatusRecord<'p>,
+) -> Result<StatusRecord<'p>, IndexError> {
+    let totals = index.totals()?;
+    let (due_now, due) = due(host, index, keep)?;
+    Ok(StatusRecord {
+        last_run: index.runs(1)?.pop().map(record),
+        first_run_at: index.first_run()?.map(|at| at.0),
+        last_success_at: index.last_success()?.map(|at| at.0),
+        runs: index.runs(runs)?.into_iter().map(record).collect(),
+        delivered: totals.delivered,
+        on_server: totals.on_server,
+        waiting: totals.waiting,
+        troubled: totals.troubled,
+        held: totals.held,
+        untrusted: totals.untrusted,
+        deletions_unconfirmed: totals.delete_sent,
+        due_now,
+        due,
+        ..known
+    })
 }
 
-fn record(name: &AccountName, known: Option<Known>) -> Result<String, Failure> {
-    let Known { last, totals, is_running } =
-        known.unwrap_or(Known { last: None, totals: Totals::default(), is_running: false });
-    let last_run = last.map(|run| LastRun {
+fn record(run: Run) -> RunRecord {
+    RunRecord {
         started_at: run.started_at.0,
         ended_at: run.ended_at.map(|at| at.0),
         exit_code: run.exit_code,
@@ -111,88 +115,55 @@ fn record(name: &AccountName, known: Option<Known>) -> Result<String, Failure> {
         octets: run.octets.0,
         deleted: run.deleted,
         error: run.error.map(|error| printable(&error)),
-    });
-    let record = Record {
-        account: name.as_str(),
-        running: is_running,
-        last_run,
-        delivered: totals.delivered,
-        on_server: totals.on_server,
-        waiting: totals.waiting,
-        held: totals.held,
-        untrusted: totals.untrusted,
-        deletions_unconfirmed: totals.delete_sent,
-    };
-    let line = serde_json::to_string(&record).map_err(|error| Failure::new(Exit::Internal, error, "report this"))?;
-    Ok(line + "\n")
-}
-
-fn last_run(run: Option<&Run>, is_running: bool, now: i64) -> String {
-    let Some(run) = run else { return "never fetched".to_owned() };
-    let at = run.ended_at.unwrap_or(run.started_at);
-    let age = age(now.saturating_sub(at.0));
-    let mut text = match (run.ended_at, run.exit_code) {
-        (None, _) if is_running => return format!("running since {}", age.trim_end_matches(" ago")),
-        (None, _) => format!("{age}: cut off"),
-        (Some(_), Some(0)) => format!("{age}: fine"),
-        (Some(_), Some(code)) => format!("{age}: failed ({code})"),
-        (Some(_), None) => format!("{age}: ended"),
-    };
-    if run.delivered > 0 {
-        let _ = write!(text, ", {} delivered ({})", run.delivered, run.octets);
-    }
-    if run.deleted > 0 {
-        let _ = write!(text, ", {} deleted", run.deleted);
-    }
-    if let Some(error) = &run.error {
-        let _ = write!(text, ", {}", printable(error));
-    }
-    text
-}
-
-fn waiting(totals: &Totals) -> String {
-    let mut text = format!("{} delivered, {} of them still on the server", totals.delivered, totals.on_server);
-    let rest = [
-        (totals.waiting, "waiting"),
-        (totals.held, "held"),
-        (totals.untrusted, "untrusted"),
-        (totals.delete_sent, "deletions unconfirmed"),
-    ];
-    for (count, what) in rest.iter().filter(|(count, _)| *count > 0) {
-        let _ = write!(text, ", {count} {what}");
-    }
-    text
-}
-
-/// Seconds in words; a clock that went back is no age at all.
-fn age(seconds: i64) -> String {
-    match seconds {
-        ..60 => "just now".to_owned(),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Octets, Timestamp};
-
-    #[test]
-    fn the_last_run_is_told_with_its_age() {
-        let run = Run {
-            ended_at: Some(Timestamp(1000)),
-            exit_code: Some(0),
-            delivered: 7,
-            octets: Octets(2048),
-            ..Run::default()
-        };
-        assert_eq!(last_run(Some(&run), false, 1000 + 7300), "2 h ago: fine, 7 delivered (2.0 KiB)");
-        let cut = Run { ended_at: None, ..run.clone() };
-        assert_eq!(last_run(Some(&cut), false, 30), "just now: cut off, 7 delivered (2.0 KiB)");
-        assert_eq!(last_run(Some(&cut), true, 120), "running since 2 min");
-        let failed = Run { exit_code: Some(77), error: Some("no\x1b".into()), delivered: 0, ..run };
-        assert_eq!(last_run(Some(&failed), false, 0), "just now: failed (77), no\\u{1b}");
+/// How many messages may be deleted now, and how many on which later day. An account without a policy has none.
+fn due(host: &dyn Host, index: &Index<'_>, keep: Option<Keep>) -> Result<(u64, Vec<DueRecord>), IndexError> {
+    let Some(keep) = keep.filter(|keep| *keep != Keep::Forever) else { return Ok((0, Vec::new())) };
+    let (now, clock) = (host.now(), index.credited_clock(host.now())?);
+    let mut due_now = 0;
+    let mut days: BTreeMap<String, u64> = BTreeMap::new();
+    for row in index.seen()?.rows().iter().filter(|row| row.gone.is_none()) {
+        match plan::due_in(row, keep, clock) {
+            None => {}
+            Some(due_in) if due_in.is_zero() => due_now += 1,
+            Some(due_in) => *days.entry(day(now.after(due_in))).or_default() += 1,
+        }
     }
+    Ok((due_now, days.into_iter().map(|(day, messages)| DueRecord { day, messages }).collect()))
+}
+
+/// What somebody should look after.
+fn alarms(status: &StatusRecord<'_>, place: &Place, now: i64) -> Vec<AlarmRecord> {
+    let mut alarms = Vec::new();
+    let mut alarm = |alarm, what: String, hint: String| alarms.push(AlarmRecord { alarm, what, hint });
+    let count = |messages: u64| counted(usize::try_from(messages).unwrap_or(usize::MAX));
+    let name = &place.name;
+    let since = status.last_success_at.or(status.first_run_at).map(|at| now.saturating_sub(at) / DAY);
+    let longest = i64::try_from(limits::ALARM_AFTER.as_secs()).unwrap_or(i64::MAX) / DAY;
+    if let Some(days) = since.filter(|days| *days >= longest) {
+        let hint = "look at the error above, or at the timer that should run fetchonce";
+        alarm("no_success", format!("no successful run for {days} days"), hint.into());
+    }
+    if status.last_run.as_ref().is_some_and(|run| run.ended_at.is_none()) && !status.running {
+        alarm("cut_off", "the last run was cut off".into(), format!("{}: it settles what was left", place.again));
+    }
+    if status.untrusted > 0 {
+        let what = format!("what the disk holds of {} is not known", count(status.untrusted));
+        alarm("untrusted", what, format!("look after the disk, then run `fetchonce seen verify --repair {name}`"));
+    }
+    if status.held > 0 {
+        let what = format!("the Maildir refused {}, kept safe in the held Maildir", count(status.held));
+        alarm("held", what, "mend the Maildir; the next run delivers what is held".into());
+    }
+    if status.troubled > 0 {
+        let what = format!("{} broke sessions, and wait for their next try", count(status.troubled));
+        alarm(
+            "troubled",
+            what,
+            format!("`fetchonce seen skip {name} UID` gives one up; `fetchonce list {name}` shows it"),
+        );
+    }
+    alarms
 }

@@ -45,8 +45,9 @@ impl Checker<'_> {
             ca_file: self.optional(raw.ca_file.as_ref(), |text| self.path(text))?,
             user: self.value(&raw.user, |text| names::user(text))?,
             password: self.optional(raw.password.as_ref(), |raw| self.password(raw))?.unwrap_or(PasswordSource::Prompt),
-            deliver: self
-                .value(&raw.deliver, |text| Target::parse(text, self.folder, self.environment.home.as_deref()))?,
+            deliver: Some(
+                self.value(&raw.deliver, |text| Target::parse(text, self.folder, self.environment.home.as_deref()))?,
+            ),
             keep: self.optional(raw.keep.as_ref(), |text| super::keep::parse_keep(text))?.unwrap_or_default(),
             timeout: self.optional(raw.timeout.as_ref(), |text| time(text))?.unwrap_or(limits::SILENCE),
             deadline: self.optional(raw.deadline.as_ref(), |text| time(text))?.unwrap_or(limits::RUN),

@@ -82,8 +82,8 @@ pub struct Account {
     pub user: String,
     /// Where the password comes from.
     pub password: PasswordSource,
-    /// Where the mail goes.
-    pub deliver: Target,
+    /// Where the mail goes: in every valid configuration, and in a one-shot that does more than look.
+    pub deliver: Option<Target>,
     /// How long delivered mail stays on the server.
     pub keep: crate::policy::Keep,
     /// Longest silence on the wire, [`SHORTEST_TIME`] to [`LONGEST_TIME`].

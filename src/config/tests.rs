@@ -57,7 +57,7 @@ fn a_short_account_gets_the_defaults() {
     assert_eq!(account.user, "alice");
     assert!(!account.allow_cleartext && account.ca_file.is_none());
     assert!(matches!(account.password, PasswordSource::Prompt));
-    assert_eq!(account.deliver, Target::Maildir("/home/alice/Mail".into()));
+    assert_eq!(account.deliver, Some(Target::Maildir("/home/alice/Mail".into())));
     assert_eq!(account.keep, Keep::Forever);
     assert_eq!((account.timeout, account.deadline), (limits::SILENCE, limits::RUN));
 }
@@ -86,7 +86,7 @@ fn a_full_account_is_read() {
     assert_eq!((account.server.as_str(), account.port, account.tls), ("2001:db8::1", 1110, Tls::StartTls));
     assert!(account.allow_cleartext);
     assert_eq!(account.ca_file.as_deref(), Some(Path::new("/srv/conf/../ca.pem")));
-    assert_eq!(account.deliver, Target::Maildir("/srv/conf/Mail".into()));
+    assert_eq!(account.deliver, Some(Target::Maildir("/srv/conf/Mail".into())));
     assert_eq!(account.keep, Keep::Days(14));
     assert_eq!((account.timeout.as_secs(), account.deadline.as_secs()), (30, 5400));
     assert!(matches!(&account.password, PasswordSource::Command(argv) if argv[..] == ["pass", "show", "mail/work"]));
@@ -349,7 +349,7 @@ const WITH_PASSWORD: &str = "state_dir = '/s'\n[account.work]\nserver = 'h'\nuse
 fn a_file_is_loaded_and_paths_count_from_its_folder() {
     let (directory, path) = file_with(WITH_PASSWORD.as_bytes(), 0o600);
     let config = load(&path).unwrap();
-    assert_eq!(config.accounts[0].deliver, Target::Maildir(directory.path().join("Mail")));
+    assert_eq!(config.accounts[0].deliver, Some(Target::Maildir(directory.path().join("Mail"))));
     let secret = config.accounts[0].password.obtain("work", &[]).unwrap();
     assert_eq!(secret.expose_secret(), CANARY);
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{BadMessage, Event, Faults, Listener, Maildrop, Message, MessageFault, Quit, samples};
-use crate::fetch::{self, FetchError, Job, Outcome};
+use crate::fetch::{self, Destination, FetchError, Job, Outcome};
 use crate::host::Host;
 use crate::index::{Identity, Index};
 use crate::model::hex;
@@ -189,12 +189,10 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
         endpoint: Endpoint { host: server, port, tls: TlsMode::None, ca_file: None, allow_cleartext: false },
         credentials: Credentials { user: USER.to_owned(), password: "any".into() },
         keep,
-        maildir: folder.join("Mail"),
-        held: folder.join("held"),
+        deliver: Some(Destination { maildir: folder.join("Mail"), held: folder.join("held") }),
         silence: Duration::from_secs(60),
         deadline: Duration::from_secs(300),
         limit: None,
-        dry_run: false,
     }
 }
 

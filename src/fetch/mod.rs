@@ -37,18 +37,23 @@ pub struct Job {
     pub credentials: Credentials,
     /// The retention policy.
     pub keep: Keep,
-    /// The Maildir to deliver to.
-    pub maildir: PathBuf,
-    /// The account's own Maildir for messages that the target refuses.
-    pub held: PathBuf,
+    /// Where the mail goes; without it a run decides and reports, and changes nothing (`--dry-run`, `list`).
+    pub deliver: Option<Destination>,
     /// Longest silence on the wire.
     pub silence: Duration,
     /// Longest run.
     pub deadline: Duration,
     /// Most messages to fetch.
     pub limit: Option<usize>,
-    /// Decide and report, and change nothing.
-    pub dry_run: bool,
+}
+
+/// Where an account's mail goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Destination {
+    /// The Maildir to deliver to.
+    pub maildir: PathBuf,
+    /// The account's own Maildir for messages that the target refuses.
+    pub held: PathBuf,
 }
 
 /// The result of a run.
@@ -140,13 +145,13 @@ enum Next {
 
 impl Runner<'_, '_> {
     fn run(&mut self) -> Result<(), FetchError> {
-        if self.job.dry_run {
+        let Some(destination) = &self.job.deliver else {
             self.clock = self.index.credited_clock(self.host.now())?;
             return self.session(None, Purpose::All).map(drop);
-        }
+        };
         let (clock, run) = self.index.begin_run(self.host.now())?;
         self.clock = clock;
-        let result = self.run_recorded();
+        let result = self.run_recorded(destination);
         let record = Run {
             ended_at: Some(self.host.now()),
             exit_code: Some(exit_of(&self.problems, result.as_ref().err()).code()),
@@ -162,8 +167,8 @@ impl Runner<'_, '_> {
         result.and(ended.map_err(FetchError::from))
     }
 
-    fn run_recorded(&mut self) -> Result<(), FetchError> {
-        let mut targets = Targets::open(self.host, self.index, &self.job.maildir, &self.job.held)?;
+    fn run_recorded(&mut self, destination: &Destination) -> Result<(), FetchError> {
+        let mut targets = Targets::open(self.host, self.index, &destination.maildir, &destination.held)?;
         self.settle(&mut targets)?;
         let (next, failed) = self.main_sessions(&mut targets)?;
         if let Next::Troubled(rows) = next {

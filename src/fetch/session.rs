@@ -127,7 +127,7 @@ impl<'r> Runner<'r, '_> {
         self.summary.listed = listing.messages.len() as u64;
         let within_limit = plan.fetches.iter().filter(|fetch| !fetch.beyond_limit).count();
         self.summary.planned = (within_limit + plan.troubled.len()) as u64;
-        self.summary.known = plan.verdicts.iter().filter(|(_, reason)| is_known(*reason)).count() as u64;
+        self.summary.known = plan.decided.iter().filter(|decided| is_known(decided.reason)).count() as u64;
         self.emit(&Event::Listed { messages: listing.messages.len(), complete: listing.complete });
         self.emit(&Event::Planned(plan));
         if !listing.complete {
@@ -136,7 +136,7 @@ impl<'r> Runner<'r, '_> {
         if plan.contradicted && !self.account_changed()? {
             self.problem(Problem::Contradicted);
         }
-        let backing_off = plan.verdicts.iter().filter(|(_, reason)| *reason == Reason::BackingOff).count();
+        let backing_off = plan.decided.iter().filter(|decided| decided.reason == Reason::BackingOff).count();
         if backing_off > 0 {
             self.problem(Problem::BackingOff { messages: backing_off });
         }
@@ -378,5 +378,5 @@ fn back_off(lost_sessions: u32, now: Timestamp) -> Option<Timestamp> {
     let doublings = lost_sessions.checked_sub(limits::TROUBLED_AFTER)?;
     let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
     let wait = limits::TROUBLED_BACKOFF.saturating_mul(factor).min(limits::TROUBLED_BACKOFF_MAX);
-    Some(Timestamp(now.0.saturating_add(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX))))
+    Some(now.after(wait))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::OptionalExtension;
 
 use super::{Index, IndexError};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, limits};
 use crate::policy;
 
 /// What an account is called and where its maildrop is.
@@ -77,7 +77,13 @@ impl Index<'_> {
                 (clock, now.0),
             )?;
             db.execute("INSERT INTO run (started_at) VALUES (?1)", [now.0])?;
-            Ok((clock, db.last_insert_rowid()))
+            let run = db.last_insert_rowid();
+            if run > limits::RUNS_KEPT {
+                let last_success = "coalesce((SELECT max(id) FROM run WHERE exit_code = 0), 0)";
+                let forget = format!("DELETE FROM run WHERE id <= ?1 AND id <> {last_success}");
+                db.execute(&forget, [run - limits::RUNS_KEPT])?;
+            }
+            Ok((clock, run))
         })
     }
 

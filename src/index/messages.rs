@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 use super::{Identity, Index, IndexError};
 use crate::model::{
     ContentId, Delivery, Digest, Listing, ListingId, Octets, Receipt, Row, RowId, RowState, Seen, Timestamp, Uid,
+    limits,
 };
 use crate::plan::{Plan, Twin};
 
@@ -19,6 +20,8 @@ pub struct Totals {
     pub delivered: u64,
     /// Listed and not delivered yet.
     pub waiting: u64,
+    /// Of these, the ones that cost so many sessions their QUIT that they are fetched last.
+    pub troubled: u64,
     /// In the held Maildir.
     pub held: u64,
     /// Untrusted after a failed sync.
@@ -213,9 +216,10 @@ impl Index<'_> {
                         count(*) FILTER (WHERE state = 'new' AND gone IS NULL),
                         count(DISTINCT held) FILTER (WHERE state = 'held'),
                         count(*) FILTER (WHERE state = 'untrusted'),
-                        count(*) FILTER (WHERE delete_sent IS NOT NULL AND gone IS NULL)
+                        count(*) FILTER (WHERE delete_sent IS NOT NULL AND gone IS NULL),
+                        count(*) FILTER (WHERE state = 'new' AND gone IS NULL AND lost_sessions >= ?1)
                  FROM message",
-                [],
+                [limits::TROUBLED_AFTER],
                 |row| {
                     Ok(Totals {
                         on_server: row.get(0)?,
@@ -224,6 +228,7 @@ impl Index<'_> {
                         held: row.get(3)?,
                         untrusted: row.get(4)?,
                         delete_sent: row.get(5)?,
+                        troubled: row.get(6)?,
                     })
                 },
             )

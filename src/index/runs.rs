@@ -46,6 +46,20 @@ impl Index<'_> {
         })
     }
 
+    /// When the first run that is remembered started.
+    pub fn first_run(&self) -> Result<Option<Timestamp>, IndexError> {
+        self.run_time("SELECT min(started_at) FROM run")
+    }
+
+    /// When the last run that went well ended.
+    pub fn last_success(&self) -> Result<Option<Timestamp>, IndexError> {
+        self.run_time("SELECT max(ended_at) FROM run WHERE exit_code = 0")
+    }
+
+    fn run_time(&self, sql: &str) -> Result<Option<Timestamp>, IndexError> {
+        self.read(|db| db.query_row(sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp))))
+    }
+
     /// The newest runs, the newest first.
     pub fn runs(&self, most: u32) -> Result<Vec<Run>, IndexError> {
         self.read(|db| {

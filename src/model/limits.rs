@@ -50,3 +50,7 @@ pub const TROUBLED_BACKOFF: Duration = Duration::from_secs(3600);
 pub const TROUBLED_BACKOFF_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Sessions of one run for such messages.
 pub const TROUBLED_SESSIONS: usize = 3;
+/// Without a successful run for this long, `status` raises an alarm.
+pub const ALARM_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
+/// Runs that the index remembers, besides the last successful one.
+pub const RUNS_KEPT: i64 = 10_000;

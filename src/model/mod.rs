@@ -4,6 +4,7 @@ pub mod limits;
 mod seen;
 
 use std::fmt;
+use std::time::Duration;
 
 pub use seen::{Delivery, Row, RowState, Seen};
 
@@ -74,6 +75,14 @@ impl fmt::Display for Octets {
 /// Wall-clock time in seconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The time so much later.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(time.as_secs()).unwrap_or(i64::MAX)))
+    }
+}
 
 /// A SHA-256 digest of message content (see [`crate::content`]).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

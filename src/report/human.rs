@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use super::{Event, Exit, Problem, Summary};
 use crate::model::escaped;
-use crate::plan::{Plan, Reason};
 
 /// Most refused messages that are named; the others are counted.
 const NAMED_REFUSALS: usize = 3;
@@ -76,12 +75,6 @@ impl Told {
     #[must_use]
     pub fn warning(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { is_warning: true, what: what.into(), causes: Vec::new(), state: None, hint: Some(hint.into()) }
-    }
-
-    /// The same with what is safe now.
-    #[must_use]
-    pub fn with_state(self, state: String) -> Self {
-        Self { state: Some(state), ..self }
     }
 
     /// The text, each line ended.
@@ -199,29 +192,24 @@ pub fn problems(problems: &[Problem]) -> Vec<Told> {
 }
 
 const RETRIED: &str = "nothing to do: the next run asks again";
+const GIVEN_UP: &str = "the next run asks again; `fetchonce seen skip ACCOUNT UID` gives a message up";
 
 fn refusals(problems: &[Problem]) -> Vec<Told> {
-    let refused = problems.iter().filter_map(|problem| match problem {
-        Problem::RetrRefused { uid, text } => Some((uid, text)),
-        _ => None,
-    });
+    let refused = problems.iter().filter(|problem| matches!(problem, Problem::RetrRefused { .. }));
     let total = refused.clone().count();
-    let hint = "the next run asks again; `fetchonce seen skip ACCOUNT UID` gives a message up";
-    let mut told: Vec<Told> = refused
-        .take(NAMED_REFUSALS)
-        .map(|(uid, text)| plain(Exit::Unavailable, format!("the server refused to send message {uid}: {text}"), hint))
-        .collect();
+    let mut told: Vec<Told> = refused.take(NAMED_REFUSALS).map(single).collect();
     if total > NAMED_REFUSALS {
         let what = format!("the server refused to send {} more messages", total - NAMED_REFUSALS);
-        told.push(plain(Exit::Unavailable, what, hint));
+        told.push(plain(Exit::Unavailable, what, GIVEN_UP));
     }
     told
 }
 
 /// A problem that is told by itself.
-fn single(problem: &Problem) -> Told {
+#[must_use]
+pub fn single(problem: &Problem) -> Told {
     let (what, hint) = match problem {
-        Problem::RetrRefused { text, .. } => (format!("the server refused to send a message: {text}"), RETRIED),
+        Problem::RetrRefused { uid, text } => (format!("the server refused to send message {uid}: {text}"), GIVEN_UP),
         Problem::DeleRefused { text } => (format!("the server refused to delete a message: {text}"), RETRIED),
         Problem::Held { messages, cause } => (format!("{} held: {cause}", counted(*messages)), RETRIED),
         Problem::QuitRejected { text } => {
@@ -278,37 +266,6 @@ fn messages(count: u64) -> &'static str {
     if count == 1 { "message" } else { "messages" }
 }
 
-/// One line a message: what would be done with it, and why. `deletes_at_once` is `keep = "none"`.
-#[must_use]
-pub fn planned(account: &str, plan: &Plan, deletes_at_once: bool) -> String {
-    plan.verdicts.iter().fold(String::new(), |mut text, (listed, reason)| {
-        let (verb, why) = verdict(*reason);
-        let verb = if verb == FETCH && deletes_at_once { "fetch, delete" } else { verb };
-        let size = listed.size.map_or("?".to_owned(), |size| size.to_string());
-        let _ = writeln!(text, "{account}  {verb:13}  {size:>10}  {}  {why}", listed.uid);
-        text
-    })
-}
-
-const FETCH: &str = "fetch";
-
-fn verdict(reason: Reason) -> (&'static str, &'static str) {
-    match reason {
-        Reason::Unknown => (FETCH, "never seen before"),
-        Reason::NotYetDelivered => (FETCH, "listed before, not delivered yet"),
-        Reason::Unproven => (FETCH, "only its content can tell whether it was delivered before"),
-        Reason::AlreadyDelivered => ("leave", "delivered"),
-        Reason::Due => ("delete", "delivered, and kept long enough"),
-        Reason::DueButPartial => ("leave", "due, but the listing is incomplete"),
-        Reason::Held => ("leave", "held until the Maildir takes it"),
-        Reason::Untrusted => ("leave", "what the disk holds of it is not known"),
-        Reason::Skipped => ("leave", "given up by `seen skip`"),
-        Reason::BackingOff => ("leave", "it broke sessions before, and waits for its next try"),
-        Reason::Troubled => (FETCH, "it broke sessions before: last, in a session of its own"),
-        Reason::OverLimit => ("leave", "over the limit of this run"),
-    }
-}
-
 /// One step of a run, for those who want to watch.
 #[must_use]
 pub fn step(event: &Event<'_>) -> Option<String> {
@@ -330,7 +287,7 @@ pub fn step(event: &Event<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Listed, MessageNumber, Octets, Uid};
+    use crate::model::{Octets, Uid};
 
     #[derive(Debug, thiserror::Error)]
     #[error("{text}")]
@@ -352,7 +309,8 @@ mod tests {
     #[test]
     fn an_error_names_each_cause_once_and_what_is_safe() {
         let error = chain(&["cannot write a", "cannot write", "disk full", "disk full"]);
-        let told = Told::error(&error, "free some space").with_state("nothing fetched; nothing deleted".into());
+        let state = Some("nothing fetched; nothing deleted".into());
+        let told = Told { state, ..Told::error(&error, "free some space") };
         assert_eq!(
             told.text(Palette::Plain, Some("work")),
             "error: work: cannot write a\n  caused by: disk full\n  state: nothing fetched; nothing deleted\n\
@@ -408,20 +366,5 @@ mod tests {
         assert_eq!(warnings, [false, false, false, false, true, false]);
         assert_eq!(told[3].what, "the server refused to send 7 more messages");
         assert_eq!(told[5].what, "the server refused to delete 2 messages: y");
-    }
-
-    #[test]
-    fn a_plan_is_one_line_a_message() {
-        let listed = |uid: &[u8], size| Listed { number: MessageNumber(1), uid: Uid::new(uid).unwrap(), size };
-        let verdicts = vec![
-            (listed(b"a", Some(Octets(2048))), Reason::Unknown),
-            (listed(b"b\x1b", None), Reason::AlreadyDelivered),
-        ];
-        let plan = Plan { verdicts, ..Plan::default() };
-        assert_eq!(
-            planned("work", &plan, true),
-            "work  fetch, delete     2.0 KiB  a  never seen before\n\
-             work  leave                   ?  b\\u{1b}  delivered\n"
-        );
     }
 }

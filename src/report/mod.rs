@@ -1,9 +1,13 @@
 //! Events in, text out.
 
+pub mod calendar;
+pub mod decided;
 mod event;
 mod exit;
 pub mod human;
+pub mod json;
 pub mod progress;
+pub mod status;
 mod summary;
 
 pub use event::{Event, Observer, Problem};

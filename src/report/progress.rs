@@ -67,6 +67,14 @@ impl Bar {
         }
     }
 
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let (Some(bars), Some(bar)) = (&self.bars, self.shown.get()) {
+            bar.finish_and_clear();
+            bars.remove(bar);
+        }
+    }
+
     fn begin(&self, plan: &Plan) {
         let Some(bars) = &self.bars else { return };
         let fetches = || plan.fetches.iter().chain(&plan.troubled);
@@ -91,9 +99,6 @@ impl Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let (Some(bars), Some(bar)) = (&self.bars, self.shown.get()) {
-            bar.finish_and_clear();
-            bars.remove(bar);
-        }
+        self.finish();
     }
 }

@@ -1,159 +1,13 @@
 //! The program as its user meets it: exit codes, words, and what lies on the disk afterwards.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assert_cmd::Command;
-use fetchonce::demo::{BadMessage, Credentials, Event, Faults, Listener, Login, Maildrop, MessageFault, Quit, samples};
-use tempfile::TempDir;
+use fetchonce::demo::{BadMessage, Faults, Login, MessageFault, Quit};
 
-const PASSWORD: &str = "canary-7f3a-password";
-
-/// A home folder, and a server with the sample mail.
-struct Home {
-    folder: TempDir,
-    maildrop: Arc<Mutex<Maildrop>>,
-    listener: Listener,
-}
-
-/// What a run of the program gave.
-#[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Home {
-    fn new() -> Self {
-        Self::with_faults(|_| Faults::default())
-    }
-
-    /// A server that misbehaves by connection, and the configuration of account `work`.
-    fn with_faults(plan: impl FnMut(u32) -> Faults + Send + 'static) -> Self {
-        let mut maildrop = Maildrop::new();
-        for sample in samples() {
-            maildrop.add(&sample);
-        }
-        let maildrop = Arc::new(Mutex::new(maildrop));
-        let credentials = Credentials { user: "alice".to_owned(), password: PASSWORD.to_owned() };
-        let listener = Listener::start_for(Some(credentials), Arc::clone(&maildrop), plan).unwrap();
-        let home = Self { folder: tempfile::tempdir().unwrap(), maildrop, listener };
-        home.configure(&home.account("work"));
-        home
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn account(&self, name: &str) -> String {
-        account(name, self.listener.port())
-    }
-
-    fn configure(&self, text: &str) {
-        let text = format!("state_dir = \"state\"\n{text}");
-        fs::write(self.path("config.toml"), text).unwrap();
-        fs::set_permissions(self.path("config.toml"), fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::cargo_bin("fetchonce").unwrap();
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path());
-        command.env("XDG_CONFIG_HOME", self.path("xdg-config")).env("XDG_STATE_HOME", self.path("xdg-state"));
-        command.current_dir(self.folder.path()).timeout(Duration::from_secs(120));
-        command
-    }
-
-    /// Runs the program with the configuration.
-    fn run(&self, words: &[&str]) -> Ran {
-        self.run_bare(&[&["--config", "config.toml"], words].concat())
-    }
-
-    fn run_bare(&self, words: &[&str]) -> Ran {
-        ran(self.command().args(words))
-    }
-
-    /// The content of the files in a Maildir's `new/`, sorted.
-    fn mail(&self, maildir: &str) -> Vec<Vec<u8>> {
-        let folder = self.path(maildir).join("new");
-        let files = fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect());
-        let mut mail: Vec<Vec<u8>> =
-            files.unwrap_or_else(|_| Vec::new()).iter().map(|path: &PathBuf| fs::read(path).unwrap()).collect();
-        mail.sort();
-        mail
-    }
-
-    fn all_samples() -> Vec<Vec<u8>> {
-        let mut all = samples();
-        all.sort();
-        all
-    }
-
-    fn retrieved(&self) -> usize {
-        self.listener.log().iter().filter(|logged| matches!(logged.event, Event::Retr(_))).count()
-    }
-
-    /// Every file below the home folder with its content.
-    fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        collect(self.folder.path(), &mut files);
-        files
-    }
-}
-
-fn account(name: &str, port: u16) -> String {
-    format!(
-        "\n[account.{name}]\nserver = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nuser = \"alice\"\n\
-         password = \"{PASSWORD}\"\ndeliver = \"maildir:Mail-{name}\"\n"
-    )
-}
-
-fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.insert(path.clone(), Vec::new());
-            collect(&path, files);
-        } else {
-            files.insert(path.clone(), fs::read(&path).unwrap());
-        }
-    }
-}
-
-/// I9 is checked on the way: no output of any test holds the password.
-fn ran(command: &mut Command) -> Ran {
-    let output = command.output().unwrap();
-    let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
-    let ran = Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
-    assert!(!ran.out.contains("canary") && !ran.err.contains("canary"), "{ran:?}");
-    ran
-}
-
-impl Ran {
-    #[track_caller]
-    fn is_fine_and_silent(&self) {
-        assert!(self.code == Some(0) && self.out.is_empty() && self.err.is_empty(), "{self:?}");
-    }
-
-    #[track_caller]
-    fn failed(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        for word in words.iter().chain(&["error: ", "\nhint: "]) {
-            assert!(self.err.contains(word), "{word}: {self:?}");
-        }
-    }
-}
-
-/// A port on which nobody listens.
-fn refused_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use crate::support::home::{Home, PASSWORD, account, ran, refused_port};
 
 #[test]
 fn mail_is_fetched_once_and_in_silence() {
@@ -320,9 +174,12 @@ fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     let ran = home.run(&["fetch", "--dry-run"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
     assert_eq!(ran.out.lines().count(), 7, "{ran:?}");
-    assert!(ran.out.starts_with("work  fetch "), "{ran:?}");
     assert!(
-        ran.out.lines().all(|line| line.contains("  demo-000") && line.ends_with("  never seen before")),
+        ran.out.lines().all(|line| {
+            line.starts_with("work  new        fetch ")
+                && line.contains("  demo-000")
+                && line.ends_with("  never seen before")
+        }),
         "{ran:?}"
     );
     assert_eq!(home.snapshot(), before);
@@ -332,8 +189,12 @@ fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     home.maildrop.lock().unwrap().add(b"Subject: new\n\nnew\n");
     let before = home.snapshot();
     let ran = home.run(&["--dry-run"]);
-    let verbs: Vec<&str> = ran.out.lines().map(|line| line[6..].split("  ").next().unwrap()).collect();
-    assert_eq!(verbs, ["delete", "delete", "delete", "delete", "delete", "delete", "delete", "fetch, delete"]);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert!(lines[..7].iter().all(|line| line.starts_with("work  delivered  delete ")), "{ran:?}");
+    assert!(
+        lines[7].starts_with("work  new        fetch ") && lines[7].ends_with("; deleted once delivered"),
+        "{ran:?}"
+    );
     assert_eq!(home.snapshot(), before);
     assert_eq!((home.retrieved(), home.maildrop.lock().unwrap().messages.len()), (7, 8));
 
@@ -355,15 +216,12 @@ fn accounts_are_fetched_side_by_side_and_one_failure_ends_no_other() {
 
     let ran = home.run(&["status"]);
     let lines: Vec<&str> = ran.out.lines().collect();
-    assert_eq!((ran.code, lines.len()), (Some(0), 3), "{ran:?}");
-
-    assert!(lines[0].starts_with("work    ") && lines[0].contains(": fine, 7 delivered ("), "{ran:?}");
-    assert!(lines[0].ends_with("; 7 delivered, 7 of them still on the server"), "{ran:?}");
-    assert!(
-        lines[1].starts_with("broken  ") && lines[1].contains(": failed (69), no connection to 127.0.0.1"),
-        "{ran:?}"
-    );
-    assert_eq!(home.run(&["status", "home"]).out.lines().count(), 1);
+    assert_eq!((ran.code, lines.len()), (Some(0), 9), "{ran:?}");
+    assert_eq!((lines[0], lines[3]), ("work    fine just now", "broken  failed (69) just now"), "{ran:?}");
+    assert!(lines[1].contains("  fine, 7 delivered ("), "{ran:?}");
+    assert_eq!(lines[2], "        7 delivered, 7 of them still on the server", "{ran:?}");
+    assert!(lines[4].contains("  failed (69), no connection to 127.0.0.1"), "{ran:?}");
+    assert!(home.run(&["status", "home"]).out.starts_with("home  fine just now\n"));
     home.run(&["status", "hmoe"]).failed(2, &["did you mean `home`?"]);
 }
 
@@ -383,7 +241,7 @@ fn one_shot_needs_no_configuration() {
     assert_eq!((home.retrieved(), home.mail("Mail").len()), (7, 7));
     assert!(home.maildrop.lock().unwrap().messages.is_empty());
     let ran = home.run_bare(&["status", "--state-dir", "once"]);
-    assert!(ran.out.starts_with("alice@127.0.0.1  ") && ran.out.contains(": fine, 7 deleted;"), "{ran:?}");
+    assert!(ran.out.starts_with("alice@127.0.0.1  ") && ran.out.contains("  fine, 7 deleted\n"), "{ran:?}");
 
     fs::remove_dir_all(home.path("Mail")).unwrap();
     let accept = format!(

@@ -15,6 +15,7 @@ mod cli;
 mod crash_loop;
 mod dovecot;
 mod every_cut;
+mod json;
 mod permissions;
 mod scripts;
 mod support;

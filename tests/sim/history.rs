@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fetchonce::demo::{Event as ServerEvent, Faults, Maildrop};
-use fetchonce::fetch::{self, Job, Outcome};
+use fetchonce::fetch::{self, Destination, Job, Outcome};
 use fetchonce::index::{Identity, Index};
 use fetchonce::model::Uid;
 use fetchonce::plan::Rules;
@@ -68,12 +68,10 @@ impl Scenario {
             },
             credentials: Credentials { user: "alice".into(), password: "secret".to_owned().into() },
             keep: self.keep,
-            maildir: maildir.into(),
-            held: HELD.into(),
+            deliver: Some(Destination { maildir: maildir.into(), held: HELD.into() }),
             silence: Duration::from_secs(30),
             deadline: Duration::from_secs(3600),
             limit: self.limit,
-            dry_run: false,
         }
     }
 }

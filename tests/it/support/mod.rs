@@ -3,6 +3,7 @@
 
 pub(crate) mod corpus;
 pub(crate) mod dovecot;
+pub(crate) mod home;
 pub(crate) mod mail;
 pub(crate) mod place;
 pub(crate) mod server;

@@ -1,0 +1,110 @@
+//! What is told of an account's run: while it runs, and at its end.
+
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::hints::Place;
+use super::screen::{Format, Screen};
+use crate::fetch::Outcome;
+use crate::host::Host;
+use crate::plan::Plan;
+use crate::report::json::{Message, Record, SummaryRecord};
+use crate::report::progress::Bar;
+use crate::report::{Event, Exit, Observer, Summary, decided, human};
+
+/// Follows one account's run.
+pub(super) struct Watch<'a> {
+    pub(super) host: &'a dyn Host,
+    pub(super) screen: &'a Screen,
+    pub(super) place: &'a Place,
+    pub(super) bar: Bar,
+    /// Whether it only decides: then each decision is told.
+    pub(super) is_dry: bool,
+    pub(super) deletes_at_once: bool,
+    /// The longest name of an account.
+    pub(super) width: usize,
+    /// On [`Host::elapsed`].
+    pub(super) started: Duration,
+}
+
+impl Observer for Watch<'_> {
+    fn observe(&self, account: &str, event: &Event<'_>) {
+        if let Some(record) = Record::of_event(account, event) {
+            self.screen.record(&record);
+        }
+        match event {
+            Event::Planned(plan) if self.is_dry => self.tell_decided(account, plan),
+            event => self.bar.observe(event),
+        }
+        if self.screen.shows_steps()
+            && let Some(step) = human::step(event)
+        {
+            self.screen.say(&format!("{account}  {step}\n"));
+        }
+    }
+}
+
+impl Watch<'_> {
+    fn tell_decided(&self, account: &str, plan: &Plan) {
+        let now = self.host.now();
+        match self.screen.format {
+            Format::Text => self.screen.print(&decided::lines(account, plan, self.deletes_at_once, now)),
+            Format::Json => {
+                for decided in &plan.decided {
+                    let message = Message::new(account, decided, self.deletes_at_once, now);
+                    self.screen.record(&Record::Message(message));
+                }
+            }
+        }
+        if self.screen.shows_summaries() {
+            self.screen.say(&format!("{account}  {}\n", decided::summary(plan)));
+        }
+    }
+
+    /// Tells how a run ended.
+    pub(super) fn ended(&self, outcome: Outcome) -> Exit {
+        let exit = outcome.exit();
+        let Outcome { summary, problems, error } = outcome;
+        self.bar.finish();
+        for told in human::problems(&problems) {
+            // Scripts were told of each at its time.
+            self.screen.tell_people(Some(self.place.name.as_str()), &told);
+        }
+        if let Some(error) = error {
+            self.tell_failure(self.place.failure(error), &summary);
+        } else if !self.is_dry && self.screen.shows_summaries() {
+            self.screen.say(&human::summary_line(self.place.name.as_str(), self.width, &summary, self.elapsed()));
+        }
+        self.end(exit, &summary);
+        exit
+    }
+
+    /// Tells why there was no run.
+    pub(super) fn failed(&self, failure: Failure) -> Exit {
+        let exit = failure.exit;
+        self.tell_failure(failure, &Summary::default());
+        self.end(exit, &Summary::default());
+        exit
+    }
+
+    /// The user asked to stop before the account had its turn.
+    pub(super) fn left_out(&self) -> Exit {
+        self.end(Exit::Interrupted, &Summary::default());
+        Exit::Interrupted
+    }
+
+    fn tell_failure(&self, failure: Failure, summary: &Summary) {
+        let failure = if self.is_dry { failure } else { failure.with_state(summary) };
+        self.screen.tell(Some(self.place.name.as_str()), failure.exit, &failure.told());
+    }
+
+    fn end(&self, exit: Exit, summary: &Summary) {
+        let milliseconds = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let record = SummaryRecord::new(self.place.name.as_str(), exit, summary, self.is_dry, milliseconds);
+        self.screen.record(&Record::Summary(record));
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.host.elapsed().saturating_sub(self.started)
+    }
+}

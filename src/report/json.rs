@@ -1,0 +1,479 @@
+//! JSON for scripts: one object a line, from the same events as the text for people.
+//!
+//! The types of the other rooms are not serialised themselves: what scripts rely on is written down here alone, and
+//! docs/reference/json.md describes every field of it. Fields are added and never change their meaning.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
+
+use super::decided::Action;
+use super::human::{self, Told, printable};
+use super::{Event, Exit, Problem, Summary};
+use crate::model::{RowState, Timestamp};
+use crate::plan::{Decided, Plan, Reason};
+
+/// One line of output.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub enum Record<'a> {
+    Recovered { account: &'a str, delivered: usize },
+    Listed { account: &'a str, messages: usize, complete: bool },
+    Planned { account: &'a str, to_fetch: usize, to_delete: usize },
+    Message(Message<'a>),
+    Delivered { account: &'a str, uid: Foreign<'a>, octets: u64 },
+    Recognised { account: &'a str, uid: Foreign<'a> },
+    Deleted { account: &'a str, messages: usize },
+    Problem(ProblemRecord<'a>),
+    Error(ToldRecord<'a>),
+    Warning(ToldRecord<'a>),
+    Summary(SummaryRecord<'a>),
+    Status(StatusRecord<'a>),
+    End { exit_code: u8 },
+}
+
+/// Octets of somebody else: a string where they are UTF-8, else an object with their base64.
+#[derive(Clone, Copy, Debug)]
+pub struct Foreign<'a>(pub &'a [u8]);
+
+impl Serialize for Foreign<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Marked {
+            base64: String,
+        }
+        match std::str::from_utf8(self.0) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => Marked { base64: STANDARD.encode(self.0) }.serialize(serializer),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct Message<'a> {
+    pub account: &'a str,
+    pub number: u32,
+    pub uid: Foreign<'a>,
+    pub size: Option<u64>,
+    pub state: &'static str,
+    pub action: &'static str,
+    pub reason: &'static str,
+    pub delivered_at: Option<i64>,
+    pub due_at: Option<i64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct ProblemRecord<'a> {
+    pub account: &'a str,
+    pub problem: &'static str,
+    pub exit_code: u8,
+    pub what: String,
+    pub hint: Option<String>,
+    pub uid: Option<Foreign<'a>>,
+    pub messages: Option<usize>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct ToldRecord<'a> {
+    pub account: Option<&'a str>,
+    pub exit_code: u8,
+    pub what: String,
+    pub caused_by: Vec<String>,
+    pub state: Option<String>,
+    pub hint: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct SummaryRecord<'a> {
+    pub account: &'a str,
+    pub exit_code: u8,
+    pub dry_run: bool,
+    pub milliseconds: u64,
+    pub listed: u64,
+    pub planned: u64,
+    pub delivered: u64,
+    pub octets: u64,
+    pub recognised: u64,
+    pub held: u64,
+    pub deleted: u64,
+    pub deletions_unconfirmed: u64,
+    pub seen: u64,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct StatusRecord<'a> {
+    pub account: &'a str,
+    pub configured: bool,
+    pub running: bool,
+    pub last_run: Option<RunRecord>,
+    pub first_run_at: Option<i64>,
+    pub last_success_at: Option<i64>,
+    pub runs: Vec<RunRecord>,
+    pub delivered: u64,
+    pub on_server: u64,
+    pub waiting: u64,
+    pub troubled: u64,
+    pub held: u64,
+    pub untrusted: u64,
+    pub deletions_unconfirmed: u64,
+    pub due_now: u64,
+    pub due: Vec<DueRecord>,
+    pub alarms: Vec<AlarmRecord>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct RunRecord {
+    pub started_at: i64,
+    pub ended_at: Option<i64>,
+    pub exit_code: Option<u8>,
+    pub listed: u64,
+    pub delivered: u64,
+    pub octets: u64,
+    pub deleted: u64,
+    pub error: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct DueRecord {
+    pub day: String,
+    pub messages: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct AlarmRecord {
+    pub alarm: &'static str,
+    pub what: String,
+    pub hint: String,
+}
+
+impl<'a> Record<'a> {
+    /// What an event says; `None` for the octets of a message on their way.
+    #[must_use]
+    pub fn of_event(account: &'a str, event: &Event<'a>) -> Option<Self> {
+        Some(match *event {
+            Event::Recovered { delivered } => Self::Recovered { account, delivered },
+            Event::Listed { messages, complete } => Self::Listed { account, messages, complete },
+            Event::Planned(plan) => Self::planned(account, plan),
+            Event::Received(_) => return None,
+            Event::Delivered { uid, octets } => {
+                Self::Delivered { account, uid: Foreign(uid.as_bytes()), octets: octets.0 }
+            }
+            Event::Recognised { uid } => Self::Recognised { account, uid: Foreign(uid.as_bytes()) },
+            Event::Deleted { messages } => Self::Deleted { account, messages },
+            Event::Problem(problem) => Self::Problem(ProblemRecord::new(account, problem)),
+        })
+    }
+
+    fn planned(account: &'a str, plan: &Plan) -> Self {
+        let to_fetch = plan.fetches.iter().filter(|fetch| !fetch.beyond_limit).count() + plan.troubled.len();
+        Self::Planned { account, to_fetch, to_delete: plan.deletions.len() }
+    }
+
+    /// An error or a warning, with the exit code that it makes.
+    #[must_use]
+    pub fn of_told(account: Option<&'a str>, exit: Exit, told: &Told) -> Self {
+        let record = ToldRecord {
+            account,
+            exit_code: exit.code(),
+            what: printable(&told.what),
+            caused_by: told.causes.iter().map(|cause| printable(cause)).collect(),
+            state: told.state.as_deref().map(printable),
+            hint: told.hint.as_deref().map(printable),
+        };
+        if told.is_warning { Self::Warning(record) } else { Self::Error(record) }
+    }
+}
+
+impl<'a> Message<'a> {
+    /// What would be done with a listed message. `deletes_at_once` is `keep = "none"`.
+    #[must_use]
+    pub fn new(account: &'a str, decided: &'a Decided, deletes_at_once: bool, now: Timestamp) -> Self {
+        let Decided { listed, reason, state, delivered_at, due_in } = decided;
+        Self {
+            account,
+            number: listed.number.0,
+            uid: Foreign(listed.uid.as_bytes()),
+            size: listed.size.map(|size| size.0),
+            state: state_name(*state, *reason),
+            action: action_name(*reason, deletes_at_once),
+            reason: reason_name(*reason),
+            delivered_at: delivered_at.map(|at| at.0),
+            due_at: due_in.map(|due_in| now.after(due_in).0),
+        }
+    }
+}
+
+fn state_name(state: Option<RowState>, reason: Reason) -> &'static str {
+    match state {
+        _ if reason == Reason::Unproven => "unproven",
+        None | Some(RowState::New) => "new",
+        Some(RowState::Intent) => "interrupted",
+        Some(RowState::Held) => "held",
+        Some(RowState::Delivered) => "delivered",
+        Some(RowState::Untrusted) => "untrusted",
+        Some(RowState::Skipped) => "skipped",
+    }
+}
+
+fn action_name(reason: Reason, deletes_at_once: bool) -> &'static str {
+    match Action::of(reason) {
+        Action::Fetch if deletes_at_once => "fetch_delete",
+        Action::Fetch => "fetch",
+        Action::Delete => "delete",
+        Action::Leave => "leave",
+    }
+}
+
+fn reason_name(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unknown => "unknown",
+        Reason::NotYetDelivered => "not_yet_delivered",
+        Reason::Unproven => "unproven",
+        Reason::AlreadyDelivered => "already_delivered",
+        Reason::Due => "due",
+        Reason::DueButPartial => "due_but_partial",
+        Reason::Held => "held",
+        Reason::Untrusted => "untrusted",
+        Reason::Skipped => "skipped",
+        Reason::BackingOff => "backing_off",
+        Reason::Troubled => "troubled",
+        Reason::OverLimit => "over_limit",
+    }
+}
+
+impl<'a> ProblemRecord<'a> {
+    fn new(account: &'a str, problem: &'a Problem) -> Self {
+        let told = human::single(problem);
+        let (name, uid, messages) = match problem {
+            Problem::RetrRefused { uid, .. } => ("retr_refused", Some(uid), None),
+            Problem::DeleRefused { .. } => ("dele_refused", None, None),
+            Problem::QuitRejected { .. } => ("quit_rejected", None, None),
+            Problem::Vanished { messages } => ("vanished", None, Some(*messages)),
+            Problem::FetchedAgain { messages } => ("fetched_again", None, Some(*messages)),
+            Problem::Held { messages, .. } => ("held", None, Some(*messages)),
+            Problem::Untrusted { messages } => ("untrusted", None, Some(*messages)),
+            Problem::TooBig { uid, .. } => ("too_big", Some(uid), None),
+            Problem::BackingOff { messages } => ("backing_off", None, Some(*messages)),
+            Problem::QuitWithheld { messages } => ("quit_withheld", None, Some(*messages)),
+            Problem::PartialListing => ("partial_listing", None, None),
+            Problem::Contradicted => ("contradicted", None, None),
+        };
+        Self {
+            account,
+            problem: name,
+            exit_code: problem.exit().code(),
+            what: printable(&told.what),
+            hint: told.hint.as_deref().map(printable),
+            uid: uid.map(|uid| Foreign(uid.as_bytes())),
+            messages,
+        }
+    }
+}
+
+impl<'a> SummaryRecord<'a> {
+    /// What an account's run did.
+    #[must_use]
+    pub fn new(account: &'a str, exit: Exit, summary: &Summary, dry_run: bool, milliseconds: u64) -> Self {
+        let Summary { listed, planned, delivered, octets, deleted, unconfirmed, recognised, held, known } = *summary;
+        Self {
+            account,
+            exit_code: exit.code(),
+            dry_run,
+            milliseconds,
+            listed,
+            planned,
+            delivered,
+            octets: octets.0,
+            recognised,
+            held,
+            deleted,
+            deletions_unconfirmed: unconfirmed,
+            seen: known,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::{Listed, MessageNumber, Octets, Uid};
+
+    fn run() -> RunRecord {
+        RunRecord {
+            started_at: 1,
+            ended_at: Some(2),
+            exit_code: Some(0),
+            listed: 3,
+            delivered: 2,
+            octets: 99,
+            deleted: 1,
+            error: None,
+        }
+    }
+
+    /// One of each type.
+    fn samples() -> Vec<Record<'static>> {
+        let account = "work";
+        let uid = Foreign(b"u\xff");
+        let told = || ToldRecord {
+            account: None,
+            exit_code: 75,
+            what: String::new(),
+            caused_by: Vec::new(),
+            state: None,
+            hint: None,
+        };
+        let status = StatusRecord {
+            last_run: Some(run()),
+            due: vec![DueRecord { day: String::new(), messages: 1 }],
+            alarms: vec![AlarmRecord { alarm: "held", what: String::new(), hint: String::new() }],
+            ..StatusRecord::default()
+        };
+        let message = Message {
+            account,
+            number: 1,
+            uid,
+            size: None,
+            state: "new",
+            action: "fetch",
+            reason: "unknown",
+            delivered_at: None,
+            due_at: None,
+        };
+        vec![
+            Record::Recovered { account, delivered: 1 },
+            Record::Listed { account, messages: 1, complete: true },
+            Record::Planned { account, to_fetch: 1, to_delete: 1 },
+            Record::Message(message),
+            Record::Delivered { account, uid, octets: 1 },
+            Record::Recognised { account, uid },
+            Record::Deleted { account, messages: 1 },
+            Record::Problem(ProblemRecord::new(account, &Problem::PartialListing)),
+            Record::Error(told()),
+            Record::Warning(told()),
+            Record::Summary(SummaryRecord::new(account, Exit::Fine, &Summary::default(), false, 0)),
+            Record::Status(status),
+            Record::End { exit_code: 0 },
+        ]
+    }
+
+    /// `field` and, of an object or the objects of an array in it, `field.inner` and `field[].inner`.
+    fn fields(prefix: &str, value: &Value, names: &mut BTreeSet<String>) {
+        for (key, value) in value.as_object().unwrap() {
+            names.insert(format!("{prefix}{key}"));
+            match value {
+                Value::Object(_) if key != "uid" => fields(&format!("{prefix}{key}."), value, names),
+                Value::Array(items) => {
+                    items.iter().filter(|item| item.is_object()).for_each(|item| {
+                        fields(&format!("{prefix}{key}[]."), item, names);
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_is_documented_and_nothing_else_is() {
+        let page = include_str!("../../docs/reference/json.md");
+        let mut documented: BTreeSet<String> = BTreeSet::new();
+        let mut section = None;
+        for line in page.lines() {
+            if let Some(title) = line.strip_prefix("## ") {
+                section = title.strip_prefix('`').and_then(|title| title.strip_suffix('`'));
+            } else if let (Some(section), Some(row)) = (section, line.strip_prefix("| `")) {
+                documented.insert(format!("{section}: {}", row.split('`').next().unwrap()));
+            }
+        }
+        let mut printed: BTreeSet<String> = BTreeSet::new();
+        for record in samples() {
+            let value = serde_json::to_value(&record).unwrap();
+            let mut names = BTreeSet::new();
+            fields("", &value, &mut names);
+            assert!(names.remove("type"), "{value}");
+            printed.extend(names.iter().map(|name| format!("{}: {name}", value["type"].as_str().unwrap())));
+        }
+        assert_eq!(documented, printed);
+    }
+
+    #[test]
+    fn the_words_of_each_enumeration_are_documented() {
+        let page = include_str!("../../docs/reference/json.md");
+        let reasons = [
+            Reason::Unknown,
+            Reason::NotYetDelivered,
+            Reason::Unproven,
+            Reason::AlreadyDelivered,
+            Reason::Due,
+            Reason::DueButPartial,
+            Reason::Held,
+            Reason::Untrusted,
+            Reason::Skipped,
+            Reason::BackingOff,
+            Reason::Troubled,
+            Reason::OverLimit,
+        ];
+        for reason in reasons {
+            for word in [reason_name(reason), action_name(reason, true), action_name(reason, false)] {
+                assert!(page.contains(&format!("`{word}`")), "{word}");
+            }
+        }
+        let uid = Uid::new(b"u").unwrap();
+        let text = String::new;
+        for problem in [
+            Problem::RetrRefused { uid: uid.clone(), text: text() },
+            Problem::DeleRefused { text: text() },
+            Problem::QuitRejected { text: text() },
+            Problem::Vanished { messages: 1 },
+            Problem::FetchedAgain { messages: 1 },
+            Problem::Held { messages: 1, cause: text() },
+            Problem::Untrusted { messages: 1 },
+            Problem::TooBig { uid: uid.clone(), free: Octets(1), needed: Octets(2) },
+            Problem::BackingOff { messages: 1 },
+            Problem::QuitWithheld { messages: 1 },
+            Problem::PartialListing,
+            Problem::Contradicted,
+        ] {
+            let name = ProblemRecord::new("work", &problem).problem;
+            assert!(page.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_message_tells_when_it_is_due() {
+        let listed = Listed { number: MessageNumber(3), uid: Uid::new(b"u").unwrap(), size: None };
+        let decided = Decided {
+            listed,
+            reason: Reason::AlreadyDelivered,
+            state: Some(RowState::Delivered),
+            delivered_at: Some(Timestamp(50)),
+            due_in: Some(std::time::Duration::from_secs(100)),
+        };
+        let value = serde_json::to_value(Message::new("work", &decided, false, Timestamp(60))).unwrap();
+        assert_eq!((&value["due_at"], &value["delivered_at"]), (&160.into(), &50.into()));
+        assert_eq!((&value["state"], &value["action"]), (&"delivered".into(), &"leave".into()));
+    }
+
+    /// Octets that are no UTF-8 are marked, not mangled; and what a terminal would obey is escaped in text for people (I9).
+    #[test]
+    fn foreign_octets_are_marked_and_foreign_text_is_escaped() {
+        assert_eq!(serde_json::to_string(&Foreign("ä\"".as_bytes())).unwrap(), "\"ä\\\"\"");
+        assert_eq!(serde_json::to_string(&Foreign(b"u\xff")).unwrap(), r#"{"base64":"df8="}"#);
+        let told = Told::warning("a\x1b[2J\u{202e}", "h");
+        let Record::Warning(record) = Record::of_told(None, Exit::Fine, &told) else { panic!("a warning") };
+        assert_eq!(record.what, "a\\u{1b}[2J\\u{202e}");
+    }
+}
