@@ -13,6 +13,7 @@
 mod bad_server;
 mod cli;
 mod crash_loop;
+mod docs;
 mod dovecot;
 mod every_cut;
 mod json;
