@@ -1,6 +1,7 @@
 //! The configuration file: TOML into validated types.
 //!
-//! `raw` reads the shape (known keys, right types, places), `check` the meaning; what leaves this room is valid.
+//! `keys` says once which keys there are, `raw` reads the shape (known keys, right types, places), `check` the meaning;
+//! what leaves this room is valid.
 //!
 //! ```toml
 //! state_dir = "~/.local/state/fetchonce"     # optional
@@ -21,6 +22,7 @@
 mod check;
 mod error;
 mod keep;
+pub mod keys;
 mod names;
 mod password;
 mod raw;

@@ -10,34 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrorKind, ValueError, dotted, nearest};
-
-const FILE_KEYS: [&str; 2] = ["state_dir", "account"];
-const ACCOUNT_KEYS: [&str; 11] = [
-    "server",
-    "port",
-    "tls",
-    "allow_cleartext",
-    "ca_file",
-    "user",
-    "password",
-    "deliver",
-    "keep",
-    "timeout",
-    "deadline",
-];
-const PASSWORD_KEYS: [&str; 4] = ["command", "file", "env", "credential"];
-/// What other programs call the keys that no likeness of letters leads to.
-const OTHER_WORDS: [(&str, &str); 9] = [
-    ("host", "server"),
-    ("hostname", "server"),
-    ("login", "user"),
-    ("ssl", "tls"),
-    ("maildir", "deliver"),
-    ("mbox", "deliver"),
-    ("destination", "deliver"),
-    ("retention", "keep"),
-    ("ca", "ca_file"),
-];
+use super::keys::{self, Key};
 
 /// A value with its dotted key and the offset of the octet where the key begins.
 pub(super) struct Entry<T> {
@@ -94,14 +67,15 @@ impl Source<'_> {
     /// Reads the file's shape; the first unknown key, wrong type or missing key is the error.
     pub(super) fn read(self) -> Result<RawFile, ConfigError> {
         let tree = DeTable::parse(self.text).map_err(|error| self.syntax_error(&error))?;
-        let mut file = Section::new(self, Vec::new(), 0, tree.into_inner());
-        file.refuse_unknown(&FILE_KEYS, |key| {
-            ACCOUNT_KEYS.contains(&key).then(|| "write it below the `[account.NAME]` that it belongs to".to_owned())
+        let mut file = Section::new(self, &keys::FILE, Vec::new(), 0, tree.into_inner());
+        file.refuse_unknown(|key| {
+            let is_of_account = keys::ACCOUNT.iter().any(|known| known.name == key);
+            is_of_account.then(|| "write it below the `[account.NAME]` that it belongs to".to_owned())
         })?;
         let state_dir = file.take("state_dir", text)?;
         let accounts = match file.take("account", table)? {
             None => Vec::new(),
-            Some(entry) => Section::new(self, vec!["account".to_owned()], entry.offset, entry.value).accounts()?,
+            Some(entry) => Section::new(self, &[], vec!["account".to_owned()], entry.offset, entry.value).accounts()?,
         };
         Ok(RawFile { state_dir, accounts })
     }
@@ -212,6 +186,8 @@ struct Item<'a> {
 /// A table whose keys are taken out one by one.
 struct Section<'a> {
     source: Source<'a>,
+    /// The keys that it may have; none where the names are the user's own.
+    keys: &'static [Key],
     path: Vec<String>,
     offset: usize,
     /// In the order of the file.
@@ -219,14 +195,14 @@ struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    fn new(source: Source<'a>, path: Vec<String>, offset: usize, table: DeTable<'a>) -> Self {
+    fn new(source: Source<'a>, keys: &'static [Key], path: Vec<String>, offset: usize, table: DeTable<'a>) -> Self {
         let item = |(key, value): (Spanned<_>, _)| {
             let offset = key.span().start;
             Item { key: std::borrow::Cow::into_owned(key.into_inner()), offset, value }
         };
         let mut items: Vec<_> = table.into_iter().map(item).collect();
         items.sort_by_key(|item| item.offset);
-        Self { source, path, offset, items }
+        Self { source, keys, path, offset, items }
     }
 
     fn dotted(&self, key: &str) -> String {
@@ -237,14 +213,20 @@ impl<'a> Section<'a> {
         dotted(&self.path.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// The first key that is none of `known` is an error; `special` may know a hint where no known key is near.
-    fn refuse_unknown(&self, known: &[&str], special: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
-        let Some(item) = self.items.iter().find(|item| !known.contains(&item.key.as_str())) else {
+    /// The first key that is not known here.
+    fn unknown(&self) -> Option<&Item<'a>> {
+        self.items.iter().find(|item| !self.keys.iter().any(|known| known.name == item.key))
+    }
+
+    /// An unknown key is an error; `special` may know a hint where no known key is near.
+    fn refuse_unknown(&self, special: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+        let Some(item) = self.unknown() else {
             return Ok(());
         };
         let key = item.key.as_str();
-        let other_word = OTHER_WORDS.iter().find(|(word, meant)| *word == key && known.contains(meant));
-        let meant = other_word.map(|(_, meant)| *meant).or_else(|| nearest(key, known));
+        let known = keys::names(self.keys);
+        let other_word = self.keys.iter().find(|known| known.other_words.contains(&key));
+        let meant = other_word.map(|known| known.name).or_else(|| nearest(key, &known));
         let hint = meant
             .map(|meant| format!("did you mean `{meant}`?"))
             .or_else(|| special(key))
@@ -259,13 +241,25 @@ impl<'a> Section<'a> {
         key: &str,
         read: impl FnOnce(Spanned<DeValue<'a>>) -> Result<T, Mismatch>,
     ) -> Result<Option<Entry<T>>, ConfigError> {
+        debug_assert!(
+            self.keys.iter().any(|known| known.name == key),
+            "`{key}` is read and stands in no table of keys"
+        );
         let Some(index) = self.items.iter().position(|item| item.key == key) else {
             return Ok(None);
         };
         let item = self.items.remove(index);
+        self.entry(item, read).map(Some)
+    }
+
+    fn entry<T>(
+        &self,
+        item: Item<'a>,
+        read: impl FnOnce(Spanned<DeValue<'a>>) -> Result<T, Mismatch>,
+    ) -> Result<Entry<T>, ConfigError> {
         let key = self.dotted(&item.key);
         match read(item.value) {
-            Ok(value) => Ok(Some(Entry { value, key, offset: item.offset })),
+            Ok(value) => Ok(Entry { value, key, offset: item.offset }),
             Err(Mismatch { wanted, hint, offset }) => {
                 let problem = ValueError::new(format!("{key} must be {wanted}"));
                 let problem = if let Some(hint) = hint { problem.with_hint(hint) } else { problem };
@@ -283,20 +277,19 @@ impl<'a> Section<'a> {
     }
 
     fn accounts(mut self) -> Result<Vec<RawAccount>, ConfigError> {
-        let names: Vec<String> = self.items.iter().map(|item| item.key.clone()).collect();
-        let mut accounts = Vec::with_capacity(names.len());
-        for name in names {
-            if let Some(entry) = self.take(&name, table)? {
-                let path = self.path.iter().chain([&name]).cloned().collect();
-                let section = Section::new(self.source, path, entry.offset, entry.value);
-                accounts.push(section.account(Entry { value: name, key: entry.key, offset: entry.offset })?);
-            }
+        let mut accounts = Vec::with_capacity(self.items.len());
+        for item in std::mem::take(&mut self.items) {
+            let name = item.key.clone();
+            let entry = self.entry(item, table)?;
+            let path = self.path.iter().chain([&name]).cloned().collect();
+            let section = Section::new(self.source, &keys::ACCOUNT, path, entry.offset, entry.value);
+            accounts.push(section.account(Entry { value: name, key: entry.key, offset: entry.offset })?);
         }
         Ok(accounts)
     }
 
     fn account(mut self, name: Entry<String>) -> Result<RawAccount, ConfigError> {
-        self.refuse_unknown(&ACCOUNT_KEYS, |key| {
+        self.refuse_unknown(|key| {
             let is_table = self.items.iter().any(|item| item.key == key && item.value.get_ref().is_table());
             is_table.then(|| "a name with a dot needs quotes, `[account.\"alice@example.com\"]`".to_owned())
         })?;
@@ -325,17 +318,18 @@ impl<'a> Section<'a> {
             PasswordValue::Table(table) => table,
         };
         let path = self.path.iter().cloned().chain(["password".to_owned()]).collect();
-        let value = Section::new(self.source, path, offset, table).password_source(&key)?;
+        let value = Section::new(self.source, &keys::PASSWORD, path, offset, table).password_source(&key)?;
         Ok(Some(Entry { value, key, offset }))
     }
 
     /// Exactly one of the known keys. No other is named in an error: it may be a password without its quotes.
     fn password_source(mut self, whole: &str) -> Result<RawPassword, ConfigError> {
-        let one = || "write one of `command`, `file`, `env` and `credential`";
-        if let Some(item) = self.items.iter().find(|item| !PASSWORD_KEYS.contains(&item.key.as_str())) {
-            let hint = nearest(&item.key, &PASSWORD_KEYS).map(|meant| format!("did you mean `{meant}`?"));
+        let known = keys::names(self.keys);
+        let one = || format!("write one of `{}`", known.join("`, `"));
+        if let Some(item) = self.unknown() {
+            let hint = nearest(&item.key, &known).map(|meant| format!("did you mean `{meant}`?"));
             let problem = ValueError::new(format!("unknown key in {whole}"));
-            let problem = problem.with_hint(hint.unwrap_or_else(|| one().to_owned()));
+            let problem = problem.with_hint(hint.unwrap_or_else(one));
             return Err(self.source.error(item.offset, whole.to_owned(), problem));
         }
         if self.items.len() != 1 {

@@ -19,7 +19,7 @@ fn environment() -> Environment {
     }
 }
 
-fn read(text: &str) -> Result<Config, ConfigError> {
+pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     parse(text, Path::new("config.toml"), &environment())
 }
 
@@ -146,7 +146,7 @@ fn mistakes_in_an_account_are_named_and_explained() {
     for (line, message, key, hint) in [
         ("prot = 995", "unknown key `prot` in account.work", "prot", "did you mean `port`?"),
         ("host = \"h\"", "unknown key `host` in account.work", "host", "did you mean `server`?"),
-        ("colour = 1", "unknown key `colour` in account.work", "colour", "known keys: server, port, tls"),
+        ("colour = 1", "unknown key `colour` in account.work", "colour", "known keys: server, user, password"),
         ("\"po rt\" = 1", "unknown key `\"po rt\"` in account.work", "\"po rt\"", "did you mean `port`?"),
         ("x.server = 1", "unknown key `x` in account.work", "x", "a name with a dot needs quotes"),
         ("port = \"995\"", "account.work.port must be a whole number", "port", "without quotes"),
