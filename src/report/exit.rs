@@ -1,4 +1,5 @@
-//! The exit codes, after sysexits(3): numbers that scripts rely on.
+//! The exit codes, after sysexits(3): numbers that scripts rely on, and their words for the manual page and for
+//! docs/reference/exit-codes.md.
 
 use std::cmp::Reverse;
 
@@ -37,23 +38,99 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-/// What comes earlier here is told when several things happened.
-const MOST_TELLING_FIRST: [Exit; 12] = [
-    Exit::Interrupted,
-    Exit::Usage,
-    Exit::Internal,
-    Exit::Config,
-    Exit::Credentials,
-    Exit::Io,
-    Exit::Target,
-    Exit::Data,
-    Exit::Protocol,
-    Exit::UnknownHost,
-    Exit::Unavailable,
-    Exit::TryLater,
-];
-
 impl Exit {
+    /// Every exit code, in the order of the numbers.
+    pub const ALL: [Self; 13] = [
+        Self::Fine,
+        Self::Usage,
+        Self::Data,
+        Self::UnknownHost,
+        Self::Unavailable,
+        Self::Internal,
+        Self::Target,
+        Self::Io,
+        Self::TryLater,
+        Self::Protocol,
+        Self::Credentials,
+        Self::Config,
+        Self::Interrupted,
+    ];
+
+    /// What comes earlier here is told when several things happened.
+    pub const MOST_TELLING_FIRST: [Self; 12] = [
+        Self::Interrupted,
+        Self::Usage,
+        Self::Internal,
+        Self::Config,
+        Self::Credentials,
+        Self::Io,
+        Self::Target,
+        Self::Data,
+        Self::Protocol,
+        Self::UnknownHost,
+        Self::Unavailable,
+        Self::TryLater,
+    ];
+
+    /// What it says, in a few words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Usage => "usage",
+            Self::Data => "broken index or lost message",
+            Self::UnknownHost => "unknown host",
+            Self::Unavailable => "server unavailable",
+            Self::Internal => "mistake in fetchonce",
+            Self::Target => "Maildir missing or changed",
+            Self::Io => "I/O or disk full",
+            Self::TryLater => "try later",
+            Self::Protocol => "protocol or TLS",
+            Self::Credentials => "credentials",
+            Self::Config => "configuration",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// When the program exits with it.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Fine => "all went well; also when nothing was new, and with warnings alone",
+            Self::Usage => "the command line makes no sense, an account is unknown",
+            Self::Data => {
+                "the index is broken, lost or no index; a message vanished before it was delivered; two files claim one \
+                 delivery"
+            }
+            Self::UnknownHost => "the server's name has no address",
+            Self::Unavailable => {
+                "no connection; the server refuses the login, RETR, DELE or QUIT for a reason of its own"
+            }
+            Self::Internal => "a mistake in fetchonce; what was promised is recorded all the same",
+            Self::Target => {
+                "the Maildir is missing, another one, an older copy, refuses mail or cannot be made; the index is an \
+                 older copy; deliveries were interrupted in a Maildir that is gone"
+            }
+            Self::Io => {
+                "reading, writing or syncing failed; the disk is full, or too small for a message; messages are in \
+                 doubt after a failed sync"
+            }
+            Self::TryLater => {
+                "another fetchonce is at work on the account; the mailbox is in use; login delay; silence; the time is \
+                 up; the account was renamed while it waited; messages that broke sessions wait for their next try"
+            }
+            Self::Protocol => {
+                "the server broke the protocol, or closed the connection within a reply; TLS failed; no STLS, no UIDL"
+            }
+            Self::Credentials => "the login was rejected; there is no password",
+            Self::Config => {
+                "the configuration is wrong; the index is of a newer version; a password would go out unprotected; the \
+                 mailbox is known by another name"
+            }
+            Self::Interrupted => "SIGINT or SIGTERM",
+        }
+    }
+
     /// The number that the program exits with.
     #[must_use]
     pub fn code(self) -> u8 {
@@ -63,7 +140,7 @@ impl Exit {
     /// The one of several that is told.
     #[must_use]
     pub fn most_telling(all: impl IntoIterator<Item = Self>) -> Self {
-        let rank = |exit: &Self| MOST_TELLING_FIRST.iter().position(|known| known == exit).unwrap_or(usize::MAX);
+        let rank = |exit: &Self| Self::MOST_TELLING_FIRST.iter().position(|known| known == exit).unwrap_or(usize::MAX);
         all.into_iter().max_by_key(|exit| Reverse(rank(exit))).unwrap_or_default()
     }
 }
@@ -88,15 +165,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_are_listed_in_the_order_of_their_numbers() {
+        assert!(Exit::ALL.is_sorted_by_key(|exit| exit.code()));
+        let is_variant = |line: &&str| line.starts_with("    ") && line.ends_with(',') && line.contains(" = ");
+        let head = include_str!("exit.rs").split("\n}\n").next().unwrap();
+        assert_eq!(head.lines().filter(is_variant).count(), Exit::ALL.len());
+        assert!(Exit::ALL[1..].iter().all(|exit| Exit::MOST_TELLING_FIRST.contains(exit)));
+    }
+
+    #[test]
     fn of_several_the_most_telling_is_told() {
         assert_eq!(Exit::most_telling([]), Exit::Fine);
         assert_eq!(Exit::most_telling([Exit::Fine, Exit::TryLater]), Exit::TryLater);
         let order = [78, 77, 74, 73, 65, 76, 68, 69, 75];
         let told: Vec<u8> =
-            MOST_TELLING_FIRST.iter().map(|exit| exit.code()).filter(|code| order.contains(code)).collect();
+            Exit::MOST_TELLING_FIRST.iter().map(|exit| exit.code()).filter(|code| order.contains(code)).collect();
         assert_eq!(told, order);
-        for (at, first) in MOST_TELLING_FIRST.iter().enumerate() {
-            for later in &MOST_TELLING_FIRST[at..] {
+        for (at, first) in Exit::MOST_TELLING_FIRST.iter().enumerate() {
+            for later in &Exit::MOST_TELLING_FIRST[at..] {
                 assert_eq!(Exit::most_telling([*later, *first, Exit::Fine]), *first);
             }
         }

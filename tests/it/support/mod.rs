@@ -14,7 +14,10 @@ pub(crate) use mail::{difference, leftovers, mail_in, stored};
 pub(crate) use place::{Account, Place, Ran};
 pub(crate) use server::{Server, commands_of, retrs};
 
+use std::process::{Command, Stdio};
+
 use fetchonce::demo::Maildrop;
+use tempfile::TempDir;
 
 /// Whether `variable` forbids leaving something out.
 fn is_required(variable: &str) -> bool {
@@ -36,6 +39,24 @@ pub(crate) fn program(name: &str) -> Option<std::path::PathBuf> {
 
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// What the program says on standard output, in an environment of nothing but a folder and 80 columns; it must succeed.
+#[track_caller]
+pub(crate) fn said_by(words: &[&str]) -> String {
+    let home = TempDir::with_prefix("fetchonce-it-").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fetchonce"));
+    command.args(words).env_clear().env("HOME", home.path()).env("COLUMNS", "80").current_dir(home.path());
+    output_of(&mut command)
+}
+
+/// What a command says on standard output; it must succeed.
+#[track_caller]
+pub(crate) fn output_of(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {out}{err}");
+    out
 }
 
 /// Three messages: one with lines that begin with dots, and two of identical bytes.

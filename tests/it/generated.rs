@@ -1,0 +1,89 @@
+//! What is written from the one definition of each option, key and exit code: completions and tables of the
+//! documentation. Each is compared with what is kept in the tree, and written anew with `FETCHONCE_REWRITE=1`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fetchonce::config::keys::{self, Key};
+use fetchonce::report::Exit;
+
+use crate::support::said_by;
+
+/// Set to write the files that the tests compare with.
+const REWRITE: &str = "FETCHONCE_REWRITE";
+
+fn in_tree(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Asserts that the file of the tree is what was made just now.
+#[track_caller]
+fn assert_kept(path: &str, made: &str) {
+    let file = in_tree(path);
+    if std::env::var_os(REWRITE).is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, made).unwrap();
+    }
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    assert!(kept == made, "{path} is out of step: run the tests with {REWRITE}=1");
+}
+
+/// The page with `lines` between the two comments that name `part`.
+fn with_part(page: &str, part: &str, lines: &[String]) -> String {
+    let begin = format!("<!-- begin: {part}, written by tests/it/generated.rs -->\n");
+    let end = format!("<!-- end: {part} -->\n");
+    let (before, rest) = page.split_once(&begin).unwrap_or_else(|| panic!("no {begin}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no {end}"));
+    format!("{before}{begin}{}\n{end}{after}", lines.join("\n"))
+}
+
+#[test]
+fn completions_are_in_step_with_the_options() {
+    for (shell, name) in [
+        ("bash", "fetchonce.bash"),
+        ("zsh", "_fetchonce"),
+        ("fish", "fetchonce.fish"),
+        ("elvish", "fetchonce.elv"),
+        ("powershell", "_fetchonce.ps1"),
+    ] {
+        let made = said_by(&["completions", shell]);
+        assert!(made.contains("accept-target") && made.contains("dry-run"), "{shell}: {made}");
+        assert_kept(&format!("completions/{name}"), &made);
+    }
+}
+
+fn table_of_keys(keys: &[Key]) -> Vec<String> {
+    let head = ["| key | value | default | meaning |", "|---|---|---|---|"].map(str::to_owned);
+    let row = |key: &Key| format!("| `{}` | {} | {} | {} |", key.name, key.value, key.missing, key.meaning);
+    head.into_iter().chain(keys.iter().map(row)).collect()
+}
+
+#[test]
+fn every_key_of_the_configuration_is_documented() {
+    let path = "docs/reference/config.md";
+    let mut page = fs::read_to_string(in_tree(path)).unwrap();
+    for (part, keys) in [
+        ("keys of the file", &keys::FILE[..]),
+        ("keys of an account", &keys::ACCOUNT),
+        ("keys of a password", &keys::PASSWORD),
+    ] {
+        page = with_part(&page, part, &table_of_keys(keys));
+    }
+    assert_kept(path, &page);
+}
+
+#[test]
+fn every_exit_code_is_documented() {
+    let head = ["| code | name | when |", "|---|---|---|"].map(str::to_owned);
+    let row = |exit: Exit| format!("| {} | {} | {} |", exit.code(), exit.name(), exit.meaning());
+    let table: Vec<String> = head.into_iter().chain(Exit::ALL.map(row)).collect();
+    let path = "docs/reference/exit-codes.md";
+    let page = fs::read_to_string(in_tree(path)).unwrap();
+    assert_kept(path, &with_part(&page, "exit codes", &table));
+
+    let order = Exit::MOST_TELLING_FIRST.map(|exit| exit.code().to_string()).join(", ");
+    assert!(page.contains(&format!("the first of {order} is told")), "{path} does not tell the order {order}");
+    let readme = fs::read_to_string(in_tree("README.md")).unwrap().replace('\n', " ");
+    let line = Exit::ALL.map(|exit| format!("{} {}", exit.code(), exit.name())).join(" · ");
+    assert!(readme.contains(&line), "README.md does not say: {line}");
+}
