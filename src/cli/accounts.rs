@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::args::OneShotArgs;
+use clap::CommandFactory as _;
+
+use super::args::{Cli, OneShotArgs};
 use super::failure::Failure;
 use super::hints::Place;
 use crate::config::{
@@ -15,8 +17,6 @@ use crate::report::Exit;
 
 /// Where the password of a one-shot fetch is looked for before anybody is asked.
 const PASSWORD_VARIABLE: &str = "FETCHONCE_PASSWORD";
-/// The commands that a mistyped account may have been meant for.
-const COMMANDS: [&str; 7] = ["fetch", "list", "status", "account", "seen", "demo", "completions"];
 
 /// What accounts are chosen for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -298,7 +298,9 @@ pub(super) fn unknown_account(name: &str, known: &[AccountName]) -> Failure {
     let what = format!("there is no account `{}`", escaped(name.as_bytes(), limits::SHOWN_CHARS));
     let names = known.iter().map(AccountName::as_str);
     let near = |word: &str| (strsim::normalized_damerau_levenshtein(name, word), word.to_owned());
-    let nearest = names.clone().map(near).chain(COMMANDS.map(near)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let definition = Cli::command();
+    let commands = definition.get_subcommands().map(clap::Command::get_name);
+    let nearest = names.clone().chain(commands).map(near).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = match nearest {
         Some((_, word)) if word == name => format!("a command comes first: `fetchonce {word}`"),
         Some((score, word)) if score > 0.5 => format!("did you mean `{word}`?"),
