@@ -21,8 +21,8 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'fetchonce' {
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most messages to fetch from each account')
             [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`')
@@ -48,7 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('account', 'account', [CompletionResultType]::ParameterValue, 'Rename an account, or accept its Maildir as it is now')
             [CompletionResult]::new('seen', 'seen', [CompletionResultType]::ParameterValue, 'Skip a message for good, or repair what a failing disk left in doubt')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'See it work: a POP3 server with sample mail, lost connections, and a count of what arrived')
-            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             break
         }
         'fetchonce;fetch' {
@@ -59,8 +59,8 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificates to trust besides the system''s (PEM)')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'How the connection is protected, instead of what the scheme of the URL says')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be done with each message, and change nothing, here or on the server')
             [CompletionResult]::new('--as-new', '--as-new', [CompletionResultType]::ParameterName, 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Tell only what went wrong')
@@ -79,8 +79,8 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificates to trust besides the system''s (PEM)')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'How the connection is protected, instead of what the scheme of the URL says')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object a line')
             [CompletionResult]::new('--allow-cleartext', '--allow-cleartext', [CompletionResultType]::ParameterName, 'Send the password without TLS, to any host: everyone on the way can read it')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -89,16 +89,16 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         }
         'fetchonce;status' {
             [CompletionResult]::new('--runs', '--runs', [CompletionResultType]::ParameterName, 'How many runs to show, the newest first')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object a line')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'fetchonce;account' {
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('rename', 'rename', [CompletionResultType]::ParameterValue, 'Give an account another name; it keeps all that it knows, so nothing is fetched again')
@@ -106,24 +106,24 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             break
         }
         'fetchonce;account;rename' {
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'fetchonce;account;accept-target' {
             [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Its Maildir, for an account that no configuration knows')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('--fetch-interrupted-again', '--fetch-interrupted-again', [CompletionResultType]::ParameterName, 'Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'fetchonce;seen' {
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('skip', 'skip', [CompletionResultType]::ParameterValue, 'Never fetch the undelivered message with this unique-id')
@@ -131,30 +131,30 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             break
         }
         'fetchonce;seen;skip' {
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'fetchonce;seen;verify' {
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('--repair', '--repair', [CompletionResultType]::ParameterName, 'Rewrite what is whole, and have the rest fetched again')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'fetchonce;demo' {
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'fetchonce;completions' {
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of what the configuration says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

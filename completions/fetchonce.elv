@@ -18,8 +18,8 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
     }
     var completions = [
         &'fetchonce'= {
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand --jobs 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]'
             cand --limit 'Most messages to fetch from each account'
             cand --into 'Where the mail goes: `maildir:FOLDER`'
@@ -45,7 +45,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand account 'Rename an account, or accept its Maildir as it is now'
             cand seen 'Skip a message for good, or repair what a failing disk left in doubt'
             cand demo 'See it work: a POP3 server with sample mail, lost connections, and a count of what arrived'
-            cand completions 'Print the completions of a shell'
+            cand completions 'Print the completion script for a shell'
         }
         &'fetchonce;fetch'= {
             cand --jobs 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]'
@@ -55,8 +55,8 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --password-command 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked'
             cand --ca-file 'Certificates to trust besides the system''s (PEM)'
             cand --tls 'How the connection is protected, instead of what the scheme of the URL says'
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand --dry-run 'Show what would be done with each message, and change nothing, here or on the server'
             cand --as-new 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
             cand -q 'Tell only what went wrong'
@@ -74,8 +74,8 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --password-command 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked'
             cand --ca-file 'Certificates to trust besides the system''s (PEM)'
             cand --tls 'How the connection is protected, instead of what the scheme of the URL says'
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand --json 'Print one JSON object a line'
             cand --allow-cleartext 'Send the password without TLS, to any host: everyone on the way can read it'
             cand -h 'Print help'
@@ -83,64 +83,64 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
         }
         &'fetchonce;status'= {
             cand --runs 'How many runs to show, the newest first'
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand --json 'Print one JSON object a line'
             cand -h 'Print help'
             cand --help 'Print help'
         }
         &'fetchonce;account'= {
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand -h 'Print help'
             cand --help 'Print help'
             cand rename 'Give an account another name; it keeps all that it knows, so nothing is fetched again'
             cand accept-target 'Accept the configured Maildir as it is now, after a restore or a wanted deletion'
         }
         &'fetchonce;account;rename'= {
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand -h 'Print help'
             cand --help 'Print help'
         }
         &'fetchonce;account;accept-target'= {
             cand --into 'Its Maildir, for an account that no configuration knows'
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand --fetch-interrupted-again 'Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time'
             cand -h 'Print help'
             cand --help 'Print help'
         }
         &'fetchonce;seen'= {
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand -h 'Print help'
             cand --help 'Print help'
             cand skip 'Never fetch the undelivered message with this unique-id'
             cand verify 'Check the messages whose files a failed disk operation left in doubt, and make them whole'
         }
         &'fetchonce;seen;skip'= {
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand -h 'Print help'
             cand --help 'Print help'
         }
         &'fetchonce;seen;verify'= {
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand --repair 'Rewrite what is whole, and have the rest fetched again'
             cand -h 'Print help'
             cand --help 'Print help'
         }
         &'fetchonce;demo'= {
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand -h 'Print help'
             cand --help 'Print help'
         }
         &'fetchonce;completions'= {
-            cand --config 'The configuration file'
-            cand --state-dir 'Where the index and the lock of each account lie, instead of what the configuration says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand -h 'Print help'
             cand --help 'Print help'
         }

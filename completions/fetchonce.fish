@@ -24,8 +24,8 @@ function __fish_fetchonce_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c fetchonce -n "__fish_fetchonce_needs_command" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_needs_command" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l jobs -d 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit -d 'Most messages to fetch from each account' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
@@ -49,7 +49,7 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "status" -d 'Show t
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "account" -d 'Rename an account, or accept its Maildir as it is now'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "seen" -d 'Skip a message for good, or repair what a failing disk left in doubt'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "demo" -d 'See it work: a POP3 server with sample mail, lost connections, and a count of what arrived'
-complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "completions" -d 'Print the completions of a shell'
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "completions" -d 'Print the completion script for a shell'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l jobs -d 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit -d 'Most messages to fetch from each account' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
@@ -59,8 +59,8 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l ca-file -d
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''
 starttls\t''
 none\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l dry-run -d 'Show what would be done with each message, and change nothing, here or on the server'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s q -l quiet -d 'Tell only what went wrong'
@@ -75,44 +75,44 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l ca-file -d 
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''
 starttls\t''
 none\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l json -d 'Print one JSON object a line'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l runs -d 'How many runs to show, the newest first' -r
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l json -d 'Print one JSON object a line'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -f -a "rename" -d 'Give an account another name; it keeps all that it knows, so nothing is fetched again'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -f -a "accept-target" -d 'Accept the configured Maildir as it is now, after a restore or a wanted deletion'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l into -d 'Its Maildir, for an account that no configuration knows' -r
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l fetch-interrupted-again -d 'Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -f -a "skip" -d 'Never fetch the undelivered message with this unique-id'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -f -a "verify" -d 'Check the messages whose files a failed disk operation left in doubt, and make them whole'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l repair -d 'Rewrite what is whole, and have the rest fetched again'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l config -d 'The configuration file' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l state-dir -d 'Where the index and the lock of each account lie, instead of what the configuration says' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -s h -l help -d 'Print help'

@@ -1,46 +1,51 @@
 //! The command line as it is written.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::screen::{Format, Talk};
-use crate::config::{AccountName, Tls};
+use crate::config::{AccountName, Tls, keys};
 
-const EXAMPLES: &str = "\
-Examples:
-  fetchonce                          fetch all accounts of the configuration
-  fetchonce work                     fetch one
-  fetchonce fetch --dry-run          show what would be done with each message, and why
-  fetchonce list                     what is on the server, and what the next run does with it
-  fetchonce status                   last runs, what waits, and what will be deleted when
-  fetchonce demo                     see it work: no account, no network
-  fetchonce fetch pop3s://alice@pop.example.com --into maildir:./Mail
-                                     fetch without a configuration
-
-The configuration is $XDG_CONFIG_HOME/fetchonce/config.toml (~/.config/fetchonce/config.toml):
-  [account.work]
-  server   = \"pop.example.com\"
-  user     = \"alice@example.com\"
-  password = { command = [\"pass\", \"show\", \"mail/work\"] }
-  deliver  = \"maildir:~/Mail/work\"
-  keep     = \"14 days\"";
+/// What to type, and what it does.
+const EXAMPLES: [(&str, &str); 7] = [
+    ("fetchonce", "fetch all accounts of the configuration"),
+    ("fetchonce work", "fetch one account"),
+    ("fetchonce fetch --dry-run", "show what would be done, and why"),
+    ("fetchonce list", "show each message on the server, and what is next"),
+    ("fetchonce status", "show the last runs, and what waits"),
+    ("fetchonce demo", "see it work: no account, no network"),
+    ("fetchonce fetch pop3s://alice@pop.example.com --into maildir:./Mail", "fetch without a configuration"),
+];
 
 const ONE_SHOT: &str = "Without a configuration";
+/// The options of every command stand behind a command's own.
+const GLOBAL_ORDER: usize = 100;
+
+fn examples() -> String {
+    let mut text = "Examples:\n".to_owned();
+    for (line, meaning) in EXAMPLES {
+        let gap = if line.len() < 27 { String::new() } else { format!("\n{:29}", "") };
+        let _ = writeln!(text, "  {line:27}{gap}{meaning}");
+    }
+    let account = keys::EXAMPLE.split("\n\n").next().unwrap_or_default().replace('\n', "\n  ");
+    text + "\nThe configuration, ~/.config/fetchonce/config.toml:\n  " + &account
+}
 
 /// Fetches mail from POP3 maildrops, each message exactly once.
 ///
 /// None twice and none lost, whatever happens to the connection, the server, this program or the power.
 #[derive(Debug, Parser)]
-#[command(name = "fetchonce", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "fetchonce", version, after_help = examples(), disable_help_subcommand = true)]
 pub(super) struct Cli {
-    /// The configuration file
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The configuration file, instead of ~/.config/fetchonce/config.toml
+    #[arg(long, global = true, display_order = GLOBAL_ORDER, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
-    /// Where the index and the lock of each account lie, instead of what the configuration says
-    #[arg(long, global = true, value_name = "FOLDER")]
+    /// Where the index and the lock of each account lie, instead of the configuration's `state_dir`
+    #[arg(long, global = true, display_order = GLOBAL_ORDER, value_name = "FOLDER")]
     pub(super) state_dir: Option<PathBuf>,
 
     #[command(flatten)]
@@ -77,7 +82,7 @@ impl FetchArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Fetch all or some accounts (also what `fetchonce` alone does)
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = examples())]
     Fetch(FetchArgs),
     /// Show what is on the server, and what the next run would do with each message, and why
     List(ListArgs),
@@ -91,7 +96,7 @@ pub(super) enum Command {
     Seen(SeenCommand),
     /// See it work: a POP3 server with sample mail, lost connections, and a count of what arrived
     Demo,
-    /// Print the completions of a shell
+    /// Print the completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -50,15 +50,15 @@ pub static FILE: [Key; 2] = [
     Key {
         name: "state_dir",
         value: "`\"PATH\"`",
-        missing: Missing::Words("`$XDG_STATE_HOME/fetchonce`, by default `~/.local/state/fetchonce`"),
+        missing: Missing::Words("`~/.local/state/fetchonce`, or `$XDG_STATE_HOME/fetchonce` where that is set"),
         meaning: "The folder of each account's index, lock and held mail. It belongs on a local disk.",
         other_words: &[],
     },
     Key {
         name: "account",
-        value: "`[account.NAME]`",
+        value: "a table for each, `[account.NAME]`",
         missing: Missing::Words("no account"),
-        meaning: "A table for each account. The name is 1 to 64 of `A-Z a-z 0-9 . _ - @ +`, and begins with neither \
+        meaning: "The accounts. A name is 1 to 64 of `A-Z a-z 0-9 . _ - @ +`, and begins with neither \
                   `.` nor `-`; one with other characters than letters, digits, `_` and `-` is written in quotes.",
         other_words: &[],
     },
@@ -82,9 +82,9 @@ pub static ACCOUNT: [Key; 11] = [
     },
     Key {
         name: "password",
-        value: "`\"TEXT\"`, or a table such as `{ command = [\"pass\", \"show\", \"mail/work\"] }`",
+        value: "`\"TEXT\"` or a table",
         missing: Missing::Words("you are asked"),
-        meaning: "The password, or where it comes from.",
+        meaning: "The password, or a table that says where it comes from.",
         other_words: &[],
     },
     Key {
@@ -127,7 +127,7 @@ pub static ACCOUNT: [Key; 11] = [
         name: "keep",
         value: "`\"forever\"`, `\"none\"` or a number of days such as `\"14 days\"`",
         missing: Missing::Value("\"forever\""),
-        meaning: "How long delivered mail stays on the server.",
+        meaning: "How long delivered mail stays on the server, counted from its delivery.",
         other_words: &["retention"],
     },
     Key {

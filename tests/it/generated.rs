@@ -1,6 +1,7 @@
-//! What is written from the one definition of each option, key and exit code: completions and tables of the
+//! What is written from the one definition of each option, key and exit code: completions, and parts of the
 //! documentation. Each is compared with what is kept in the tree, and written anew with `FETCHONCE_REWRITE=1`.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,49 @@ fn completions_are_in_step_with_the_options() {
         assert!(made.contains("accept-target") && made.contains("dry-run"), "{shell}: {made}");
         assert_kept(&format!("completions/{name}"), &made);
     }
+}
+
+/// The program and each of its commands, as the help lists them: a command's own commands follow it.
+fn commands() -> Vec<Vec<String>> {
+    let mut found = vec![Vec::new()];
+    let mut at = 0;
+    while let Some(command) = found.get(at).cloned() {
+        at += 1;
+        let below = below(&command).into_iter().map(|name| [&command[..], &[name]].concat());
+        found.splice(at..at, below);
+    }
+    assert!(found.iter().any(|command| command == &["seen", "skip"]), "{found:?}");
+    found
+}
+
+fn help(command: &[String]) -> String {
+    let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+    said_by(&words).lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// The names in the list of commands that a help text has: more indented lines go on with a description.
+fn below(command: &[String]) -> Vec<String> {
+    let help = help(command);
+    let list = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap());
+    let names = list.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    names.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_help_of_every_command_is_documented() {
+    const INTRODUCTION: &str = "\
+# Command line
+
+What `--help` tells of the program and of each command, in 80 columns. [guide.md](../guide.md) tells what they are for,
+[exit-codes.md](exit-codes.md) how they end, and [config.md](config.md) what the configuration says. This page is written by tests/it/generated.rs.
+";
+    let mut page = INTRODUCTION.to_owned();
+    for command in commands() {
+        let name = [&["fetchonce".to_owned()], &command[..]].concat().join(" ");
+        let heading = "#".repeat(command.len().max(1) + 1);
+        writeln!(page, "\n{heading} {name}\n\n```text\n{}\n```", help(&command)).unwrap();
+    }
+    assert_kept("docs/reference/cli.md", &page);
 }
 
 fn table_of_keys(keys: &[Key]) -> Vec<String> {
