@@ -48,6 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('account', 'account', [CompletionResultType]::ParameterValue, 'Rename an account, or accept its Maildir as it is now')
             [CompletionResult]::new('seen', 'seen', [CompletionResultType]::ParameterValue, 'Skip a message for good, or repair what a failing disk left in doubt')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'See it work: a POP3 server with sample mail, lost connections, and a count of what arrived')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page, to be read with `man -l -` or kept among the others')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             break
         }
@@ -146,6 +147,13 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             break
         }
         'fetchonce;demo' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'fetchonce;man' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')

@@ -31,6 +31,9 @@ _fetchonce() {
             fetchonce,list)
                 cmd="fetchonce__subcmd__list"
                 ;;
+            fetchonce,man)
+                cmd="fetchonce__subcmd__man"
+                ;;
             fetchonce,seen)
                 cmd="fetchonce__subcmd__seen"
                 ;;
@@ -56,7 +59,7 @@ _fetchonce() {
 
     case "${cmd}" in
         fetchonce)
-            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --help --version fetch list status account seen demo completions"
+            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --help --version fetch list status account seen demo man completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -296,6 +299,28 @@ _fetchonce() {
                     COMPREPLY=($(compgen -W "implicit starttls none" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fetchonce__subcmd__man)
+            opts="-h --config --state-dir --help fetchonce fetchonce.toml"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

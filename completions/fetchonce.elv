@@ -45,6 +45,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand account 'Rename an account, or accept its Maildir as it is now'
             cand seen 'Skip a message for good, or repair what a failing disk left in doubt'
             cand demo 'See it work: a POP3 server with sample mail, lost connections, and a count of what arrived'
+            cand man 'Print a manual page, to be read with `man -l -` or kept among the others'
             cand completions 'Print the completion script for a shell'
         }
         &'fetchonce;fetch'= {
@@ -133,6 +134,12 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --help 'Print help'
         }
         &'fetchonce;demo'= {
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'fetchonce;man'= {
             cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
             cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand -h 'Print help'

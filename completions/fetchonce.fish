@@ -49,6 +49,7 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "status" -d 'Show t
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "account" -d 'Rename an account, or accept its Maildir as it is now'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "seen" -d 'Skip a message for good, or repair what a failing disk left in doubt'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "demo" -d 'See it work: a POP3 server with sample mail, lost connections, and a count of what arrived'
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "man" -d 'Print a manual page, to be read with `man -l -` or kept among the others'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -a "completions" -d 'Print the completion script for a shell'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l jobs -d 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit -d 'Most messages to fetch from each account' -r
@@ -113,6 +114,9 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_see
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -s h -l help -d 'Print help'

@@ -10,7 +10,7 @@ use super::screen::{Format, Talk};
 use crate::config::{AccountName, Tls, keys};
 
 /// What to type, and what it does.
-const EXAMPLES: [(&str, &str); 7] = [
+pub(super) const EXAMPLES: [(&str, &str); 7] = [
     ("fetchonce", "fetch all accounts of the configuration"),
     ("fetchonce work", "fetch one account"),
     ("fetchonce fetch --dry-run", "show what would be done, and why"),
@@ -31,7 +31,7 @@ fn examples() -> String {
         let _ = writeln!(text, "  {line:27}{gap}{meaning}");
     }
     let account = keys::EXAMPLE.split("\n\n").next().unwrap_or_default().replace('\n', "\n  ");
-    text + "\nThe configuration, ~/.config/fetchonce/config.toml:\n  " + &account
+    text + "\nThe configuration, ~/.config/fetchonce/config.toml; `fetchonce man` tells more:\n  " + &account
 }
 
 /// Fetches mail from POP3 maildrops, each message exactly once.
@@ -96,11 +96,24 @@ pub(super) enum Command {
     Seen(SeenCommand),
     /// See it work: a POP3 server with sample mail, lost connections, and a count of what arrived
     Demo,
+    /// Print a manual page, to be read with `man -l -` or kept among the others
+    Man {
+        /// The program, or its configuration
+        #[arg(value_enum, value_name = "PAGE", default_value_t = ManPage::Fetchonce)]
+        page: ManPage,
+    },
     /// Print the completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ManPage {
+    Fetchonce,
+    #[value(name = "fetchonce.toml")]
+    FetchonceToml,
 }
 
 #[derive(Debug, Subcommand)]

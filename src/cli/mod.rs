@@ -6,6 +6,7 @@
 //! | `accounts` | which accounts a command is about, and where their files lie |
 //! | `run`, `watch` | fetches them side by side, and tells what happens |
 //! | `status`, `manage`, `accept`, `demo` | the other commands |
+//! | `man` | the manual pages |
 //! | `hints` | what a user can do about each error |
 //! | `screen`, `failure` | telling it |
 
@@ -15,6 +16,7 @@ mod args;
 mod demo;
 mod failure;
 mod hints;
+mod man;
 mod manage;
 mod run;
 mod screen;
@@ -91,17 +93,20 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
         Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),
         Command::Seen(SeenCommand::Verify { account, repair: _ }) => manage::repair(world, &global, &account),
         Command::Demo => demo::demo(world),
-        Command::Completions { shell } => {
-            completions(world, shell);
-            Ok(Exit::Fine)
-        }
+        Command::Man { page } => Ok(print(world, &man::page(page))),
+        Command::Completions { shell } => Ok(print(world, &completions(shell))),
     }
 }
 
-fn completions(world: &World, shell: clap_complete::Shell) {
+fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "fetchonce", &mut script);
-    world.screen.print(&String::from_utf8_lossy(&script));
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn print(world: &World, text: &str) -> Exit {
+    world.screen.print(text);
+    Exit::Fine
 }
 
 /// No core dump, and no other process of this user may read the memory: passwords lie there (I9).

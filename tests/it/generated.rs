@@ -1,14 +1,15 @@
-//! What is written from the one definition of each option, key and exit code: completions, and parts of the
-//! documentation. Each is compared with what is kept in the tree, and written anew with `FETCHONCE_REWRITE=1`.
+//! What is written from the one definition of each option, key and exit code: completions, manual pages, and parts of
+//! the documentation. Each is compared with what is kept in the tree, and written anew with `FETCHONCE_REWRITE=1`.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use fetchonce::config::keys::{self, Key};
 use fetchonce::report::Exit;
 
-use crate::support::said_by;
+use crate::support::{leave_out, program, said_by};
 
 /// Set to write the files that the tests compare with.
 const REWRITE: &str = "FETCHONCE_REWRITE";
@@ -85,7 +86,8 @@ fn the_help_of_every_command_is_documented() {
 # Command line
 
 What `--help` tells of the program and of each command, in 80 columns. [guide.md](../guide.md) tells what they are for,
-[exit-codes.md](exit-codes.md) how they end, and [config.md](config.md) what the configuration says. This page is written by tests/it/generated.rs.
+[exit-codes.md](exit-codes.md) how they end, and [config.md](config.md) what the configuration says. `fetchonce man` prints
+a manual page. This page is written by tests/it/generated.rs.
 ";
     let mut page = INTRODUCTION.to_owned();
     for command in commands() {
@@ -94,6 +96,54 @@ What `--help` tells of the program and of each command, in 80 columns. [guide.md
         writeln!(page, "\n{heading} {name}\n\n```text\n{}\n```", help(&command)).unwrap();
     }
     assert_kept("docs/reference/cli.md", &page);
+}
+
+/// The pages, and where they are kept.
+const MANUAL: [(&[&str], &str); 2] =
+    [(&["man"], "docs/man/fetchonce.1"), (&["man", "fetchonce.toml"], "docs/man/fetchonce.toml.5")];
+
+#[test]
+fn the_manual_is_in_step_with_options_keys_and_exit_codes() {
+    for (words, path) in MANUAL {
+        let page = said_by(words);
+        let odd = page.lines().find(|line| !line.is_ascii() || line.contains('`'));
+        assert_eq!(odd, None, "{path}: what formatters do not agree about");
+        assert_kept(path, &page);
+    }
+    let page = said_by(MANUAL[0].0);
+    for command in commands().iter().filter(|command| !command.is_empty() && below(command).is_empty()) {
+        let heading = format!(".SS \"fetchonce {}\"\n", command.join(" "));
+        assert!(page.contains(&heading), "{heading}");
+    }
+}
+
+#[test]
+fn formatters_find_nothing_wrong_with_the_manual() {
+    const TOOLS: [(&str, &[&str]); 3] = [
+        ("groff", &["-man", "-ww", "-z", "-Tutf8"]),
+        ("man", &["--warnings", "-l"]),
+        ("mandoc", &["-T", "lint", "-W", "warning"]),
+    ];
+    let home = tempfile::tempdir().unwrap();
+    for (name, options) in TOOLS {
+        let Some(tool) = program(name) else {
+            leave_out(&format!("the manual's look in {name}, which is not here"), "FETCHONCE_REQUIRE_MAN");
+            continue;
+        };
+        for (words, path) in MANUAL {
+            let file = home.path().join(Path::new(path).file_name().unwrap());
+            fs::write(&file, said_by(words)).unwrap();
+            let mut command = Command::new(&tool);
+            command.args(options).arg(file).env_clear().env("HOME", home.path()).stdin(Stdio::null());
+            command.env("PATH", "/usr/bin:/bin").env("MANWIDTH", "80");
+            let output = command.output().unwrap();
+            let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert!(output.status.success() && err.is_empty(), "{command:?}: {out}{err}");
+            // The one that shows the page must have come to its end.
+            assert_eq!(name == "man", out.contains("SEE ALSO"), "{command:?}: {out}");
+            assert!(name == "man" || out.is_empty(), "{command:?}: {out}");
+        }
+    }
 }
 
 fn table_of_keys(keys: &[Key]) -> Vec<String> {
