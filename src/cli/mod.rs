@@ -99,8 +99,15 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
 }
 
 fn completions(shell: clap_complete::Shell) -> String {
+    let whole = Cli::command();
+    // Without the accounts before a command: the script for zsh would look for the command behind them.
+    let mut definition = clap::Command::new("fetchonce")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(whole.get_arguments().filter(|arg| !arg.is_positional()))
+        .subcommands(whole.get_subcommands())
+        .disable_help_subcommand(true);
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "fetchonce", &mut script);
+    clap_complete::generate(shell, &mut definition, "fetchonce", &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
 

@@ -14,7 +14,7 @@ use crate::support::{leave_out, program, said_by};
 /// Set to write the files that the tests compare with.
 const REWRITE: &str = "FETCHONCE_REWRITE";
 
-fn in_tree(path: &str) -> PathBuf {
+pub(crate) fn in_tree(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
@@ -55,7 +55,7 @@ fn completions_are_in_step_with_the_options() {
 }
 
 /// The program and each of its commands, as the help lists them: a command's own commands follow it.
-fn commands() -> Vec<Vec<String>> {
+pub(crate) fn commands() -> Vec<Vec<String>> {
     let mut found = vec![Vec::new()];
     let mut at = 0;
     while let Some(command) = found.get(at).cloned() {

@@ -1,7 +1,7 @@
 //! End-to-end tests: the real program over real sockets, files and processes.
 //!
 //! Each test names the invariant (I1 to I10 of the crate documentation) that it defends. Traffic goes to the loopback
-//! interface only. Where a tool is missing (Dovecot, strace, the right to mount) a test says what it left out and
+//! interface only. Where a tool is missing (Dovecot, strace, a shell, the right to mount) a test says what it left out and
 //! passes, unless the environment requires the tool.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 #![expect(
@@ -19,6 +19,7 @@ mod every_cut;
 mod generated;
 mod json;
 mod permissions;
+mod shells;
 mod support;
 mod syscalls;
 mod tidy;
