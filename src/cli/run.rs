@@ -285,6 +285,7 @@ fn job(account: Account, identity: Identity, password: SecretString, place: &Pla
             allow_cleartext: account.allow_cleartext,
         },
         credentials: Credentials { user: account.user, password },
+        tracer: None,
         keep: account.keep,
         deliver: account.deliver.filter(|_| !args.dry_run).map(destination),
         silence: account.timeout,

@@ -188,6 +188,7 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
         identity: Identity { name: "demo".to_owned(), server: server.clone(), port, user: USER.to_owned() },
         endpoint: Endpoint { host: server, port, tls: TlsMode::None, ca_file: None, allow_cleartext: false },
         credentials: Credentials { user: USER.to_owned(), password: "any".into() },
+        tracer: None,
         keep,
         deliver: Some(Destination { maildir: folder.join("Mail"), held: folder.join("held") }),
         silence: Duration::from_secs(60),

@@ -12,6 +12,7 @@ mod targets;
 mod verify;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::host::Host;
@@ -19,7 +20,7 @@ use crate::index::{Identity, Index, Run};
 use crate::model::{Octets, RowId, Uid, limits};
 use crate::plan::Rules;
 use crate::policy::Keep;
-use crate::pop3::{Credentials, Endpoint, SessionError};
+use crate::pop3::{Credentials, Endpoint, SessionError, Tracer};
 use crate::report::{Event, Exit, Observer, Problem};
 
 pub use crate::report::Summary;
@@ -35,6 +36,8 @@ pub struct Job {
     pub endpoint: Endpoint,
     /// How to log in.
     pub credentials: Credentials,
+    /// Who takes down what is said on each connection.
+    pub tracer: Option<Arc<dyn Tracer>>,
     /// The retention policy.
     pub keep: Keep,
     /// Where the mail goes; without it a run decides and reports, and changes nothing (`--dry-run`, `list`).

@@ -9,7 +9,8 @@ use crate::model::{Listing, MessageNumber, Octets, RowId, Seen, Timestamp, Uid, 
 use crate::plan::{Decision, Evidence, Evidences, Facts, Fetch, Plan, Reason};
 use crate::policy::Keep;
 use crate::pop3::{
-    self, DeleOutcome, Matched, Session, SessionError, SightedContent, Sighting, Timing, TopReply, Transaction, Update,
+    self, DeleOutcome, Matched, Notes, Session, SessionError, SightedContent, Sighting, Timing, TopReply, Transaction,
+    Update,
 };
 use crate::report::{Event, Problem};
 
@@ -71,8 +72,10 @@ impl<'r> Runner<'r, '_> {
 
     fn connect(&self) -> Result<Session<'r, Transaction>, FetchError> {
         let timing = Timing { silence: self.job.silence, run_deadline: self.deadline };
-        let session = pop3::open(self.host, &self.job.endpoint, timing)?;
-        Ok(session.authenticate(&self.job.credentials)?)
+        let credentials = &self.job.credentials;
+        let notes = Notes::new(self.job.tracer.clone(), credentials);
+        let session = pop3::open(self.host, &self.job.endpoint, timing, notes)?;
+        Ok(session.authenticate(credentials)?)
     }
 
     /// Asks the plan, and takes the header fingerprints that it asks for, until everything is decided.

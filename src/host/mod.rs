@@ -10,6 +10,7 @@ mod real;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -87,6 +88,11 @@ pub trait Wire: Read + Write + Send + Sync + fmt::Debug {
 
     /// Whether the other end is on this machine's loopback interface.
     fn is_loopback(&self) -> bool;
+
+    /// The address of the other end, where it has one.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
 }
 
 /// A file that is being written.

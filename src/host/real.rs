@@ -87,6 +87,7 @@ impl Host for RealHost {
         let deadline = Instant::now() + timeout;
         let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
         let addresses = self.resolve(host, port, deadline).map_err(unknown)?;
+        tracing::debug!(?addresses, "resolved");
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for (tried, address) in addresses.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -97,7 +98,10 @@ impl Host for RealHost {
             }
             match TcpStream::connect_timeout(address, share).and_then(TcpWire::new) {
                 Ok(wire) => return Ok(Box::new(wire)),
-                Err(error) => last = error,
+                Err(error) => {
+                    tracing::debug!(%address, %error, "not connected");
+                    last = error;
+                }
             }
         }
         Err(ConnectError::Refused { host: host.to_owned(), port, source: last })
@@ -284,7 +288,11 @@ impl Wire for TcpWire {
     }
 
     fn is_loopback(&self) -> bool {
-        self.stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback())
+        self.peer().is_some_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.stream.peer_addr().ok()
     }
 }
 

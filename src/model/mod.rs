@@ -217,6 +217,19 @@ pub fn escaped(text: &[u8], limit: usize) -> String {
     shown
 }
 
+/// The last barrier before a terminal or a log, for text that may be escaped already: backslashes stay as they are.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        if is_unsafe_to_show(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+        shown
+    })
+}
+
 fn is_unsafe_to_show(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{feff}'

@@ -9,7 +9,6 @@ use super::command::{Command, CommandError};
 use super::error::AuthFailure;
 use super::reply::{Capabilities, Refusal, ResponseCode, Status};
 use super::session::{Authorization, Session, Transaction};
-use crate::model::{escaped, limits};
 
 /// Who logs in.
 #[derive(Clone, Debug)]
@@ -30,8 +29,9 @@ impl<'h> Session<'h, Authorization> {
         if !self.state.may_send_password {
             return Err(AuthFailure::ClearText);
         }
-        self.link.keep_secret(vec![credentials.password.clone(), plain_message(credentials)?]);
+        self.link.notes.keep_secret(credentials);
         let verdict = if self.capabilities.has_mechanism("PLAIN") {
+            tracing::debug!(mechanism = "PLAIN", "logging in");
             match self.auth_plain(credentials)? {
                 Err(Refusal { code: None, .. }) if self.capabilities.user => self.user_and_pass(credentials)?,
                 verdict => verdict,
@@ -40,13 +40,14 @@ impl<'h> Session<'h, Authorization> {
             self.user_and_pass(credentials)?
         } else {
             let offered = self.capabilities.sasl.unwrap_or_default().join(" ");
-            return Err(AuthFailure::NoMechanism { offered: escaped(offered.as_bytes(), limits::SHOWN_CHARS) });
+            return Err(AuthFailure::NoMechanism { offered: self.link.notes.shown(offered.as_bytes()) });
         };
         verdict.map_err(|refusal| failure(refusal, &self.capabilities))?;
         Ok(self.into_transaction()?)
     }
 
     fn user_and_pass(&mut self, credentials: &Credentials) -> Result<Result<(), Refusal>, AuthFailure> {
+        tracing::debug!(mechanism = "USER", "logging in");
         let commands = [Command::User(credentials.user.clone()), Command::Pass(credentials.password.clone())];
         // Before USER goes out: a password that cannot be sent leaves no half login behind.
         for command in &commands {
@@ -87,7 +88,7 @@ impl<'h> Session<'h, Authorization> {
 }
 
 /// NUL user NUL password, in base64 (RFC 4616 §2).
-fn plain_message(credentials: &Credentials) -> Result<SecretString, CommandError> {
+pub(super) fn plain_message(credentials: &Credentials) -> Result<SecretString, CommandError> {
     let (user, password) = (credentials.user.as_bytes(), credentials.password.expose_secret().as_bytes());
     if user.contains(&0) || password.contains(&0) {
         return Err(CommandError::ForbiddenOctet { command: "AUTH PLAIN" });

@@ -118,6 +118,7 @@ impl Command {
         match self {
             Self::User(name) => format!("{command} {}", escaped(name.as_bytes(), limits::SHOWN_CHARS)),
             Self::Pass(_) | Self::AuthPlain(Some(_)) => format!("{command} ***"),
+            Self::Response(_) => "***".to_owned(),
             Self::Top { number, lines } => format!("{command} {number} {lines}"),
             Self::Retr(number) | Self::Dele(number) => format!("{command} {number}"),
             _ => command.to_owned(),

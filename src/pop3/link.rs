@@ -7,15 +7,15 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 
 use native_tls::{TlsConnector, TlsStream};
-use secrecy::{ExposeSecret as _, SecretString};
 
 use super::command::Command;
 use super::error::SessionError;
 use super::guard::{self, Guard};
 use super::multiline::Unstuff;
+use super::notes::{Notes, WITHHELD};
 use super::reply::{Refusal, Status};
 use super::tls;
-use crate::model::{escaped, limits};
+use crate::model::limits;
 
 /// The read buffer, in octets: one a session, whatever the size of a message.
 const BUFFER_OCTETS: usize = 64 * 1024;
@@ -64,56 +64,52 @@ pub(super) struct Link<'h> {
     during: String,
     /// Octets of the current reply that were taken from the buffer.
     reply_octets: u64,
-    /// What no error may repeat, though the server says it (I9).
-    secrets: Vec<SecretString>,
+    pub(super) notes: Notes,
 }
-
-/// Stands for text of the server that repeats a secret.
-const WITHHELD: &str = "(withheld: it repeats the password)";
 
 impl<'h> Link<'h> {
     /// A link that is owed the greeting.
-    pub(super) fn new(guard: Guard<'h>) -> Self {
-        Self::over(Stream::Plain(guard), 1)
+    pub(super) fn new(guard: Guard<'h>, notes: Notes) -> Self {
+        Self::over(Stream::Plain(guard), 1, notes)
     }
 
-    fn over(stream: Stream<'h>, owed: usize) -> Self {
+    fn over(stream: Stream<'h>, owed: usize, notes: Notes) -> Self {
         let buffer = vec![0; BUFFER_OCTETS].into_boxed_slice();
         let during = "the greeting".to_owned();
-        Self { stream, buffer, start: 0, end: 0, owed, during, reply_octets: 0, secrets: Vec::new() }
+        Self { stream, buffer, start: 0, end: 0, owed, during, reply_octets: 0, notes }
+    }
+
+    fn over_tls(
+        connector: &TlsConnector,
+        host: &str,
+        guard: Guard<'h>,
+        owed: usize,
+        notes: Notes,
+    ) -> Result<Self, SessionError> {
+        let stream = notes.checked(tls::secure(connector, host, guard))?;
+        notes.event("TLS established");
+        Ok(Self::over(Stream::Tls(Box::new(stream)), owed, notes))
     }
 
     /// A link over TLS from the start, that is owed the greeting.
-    pub(super) fn secured(connector: &TlsConnector, host: &str, guard: Guard<'h>) -> Result<Self, SessionError> {
-        let stream = tls::secure(connector, host, guard)?;
-        Ok(Self::over(Stream::Tls(Box::new(stream)), 1))
+    pub(super) fn secured(
+        connector: &TlsConnector,
+        host: &str,
+        guard: Guard<'h>,
+        notes: Notes,
+    ) -> Result<Self, SessionError> {
+        Self::over_tls(connector, host, guard, 1, notes)
     }
 
     /// Puts TLS on the link after `+OK` to STLS, with a new buffer: nothing that came in clear text lives on.
     pub(super) fn into_secured(self, connector: &TlsConnector, host: &str) -> Result<Self, SessionError> {
         if self.start != self.end {
-            return Err(SessionError::StlsInjected);
+            return self.notes.checked(Err(SessionError::StlsInjected));
         }
         let Stream::Plain(guard) = self.stream else {
             return Err(SessionError::Misuse("STLS within TLS"));
         };
-        let stream = tls::secure(connector, host, guard)?;
-        Ok(Self::over(Stream::Tls(Box::new(stream)), 0))
-    }
-
-    /// From now on no error repeats `secrets`, though the server does.
-    pub(super) fn keep_secret(&mut self, secrets: Vec<SecretString>) {
-        self.secrets = secrets;
-    }
-
-    /// Text of the server for an error.
-    fn shown(&self, text: &[u8]) -> String {
-        if self.repeats_secret(text) { WITHHELD.to_owned() } else { escaped(text, limits::SHOWN_CHARS) }
-    }
-
-    fn repeats_secret(&self, text: &[u8]) -> bool {
-        let secrets = self.secrets.iter().map(|secret| secret.expose_secret().as_bytes());
-        secrets.filter(|secret| !secret.is_empty()).any(|secret| memchr::memmem::find(text, secret).is_some())
+        Self::over_tls(connector, host, guard, 0, self.notes)
     }
 
     /// Whether a command may be sent now.
@@ -128,6 +124,7 @@ impl<'h> Link<'h> {
         self.during = command.shown();
         self.owed = 1;
         self.nothing_unasked()?;
+        self.notes.command(command);
         self.write(&line)
     }
 
@@ -144,12 +141,16 @@ impl<'h> Link<'h> {
             self.during = first.shown();
             self.nothing_unasked()?;
         }
+        for command in commands {
+            self.notes.command(command);
+        }
         self.write(&lines)
     }
 
     /// Sends a line within an exchange that is already under way (SASL).
     pub(super) fn send_within(&mut self, command: &Command) -> Result<(), SessionError> {
         self.nothing_unasked()?;
+        self.notes.command(command);
         self.write(&command.encode()?)
     }
 
@@ -161,7 +162,7 @@ impl<'h> Link<'h> {
         if self.start == self.end {
             return Ok(());
         }
-        Err(self.protocol(&format!("the server sent {} unasked", self.shown(self.unread()))))
+        Err(self.protocol(&format!("the server sent {} unasked", self.notes.shown(self.unread()))))
     }
 
     fn write(&mut self, octets: &[u8]) -> Result<(), SessionError> {
@@ -170,7 +171,7 @@ impl<'h> Link<'h> {
         guard.start_phase(limits::REPLY);
         let result = self.stream.write_all(octets).map_err(|error| guard::failed(error, &self.during));
         self.stream.guard().end_phase();
-        result
+        self.notes.checked(result)
     }
 
     /// Begins to read a reply; `during` names it in errors.
@@ -191,11 +192,11 @@ impl<'h> Link<'h> {
         let line = self.line();
         self.stream.guard().end_phase();
         let line = &self.buffer[line?];
-        let mut status =
-            Status::parse(line).ok_or_else(|| self.protocol(&format!("no status line but {}", self.shown(line))))?;
-        let withhold = self.repeats_secret(line);
+        let mut status = Status::parse(line)
+            .ok_or_else(|| self.protocol(&format!("no status line but {}", self.notes.shown(line))))?;
+        self.notes.answer(&self.during, line, &status);
         if let Status::Err(refusal) = &mut status {
-            if withhold {
+            if self.notes.repeats_secret(line) {
                 WITHHELD.clone_into(&mut refusal.text);
             }
             self.end_reply();
@@ -240,16 +241,17 @@ impl<'h> Link<'h> {
         for _ in 0..=limit {
             let line = self.line()?;
             let line = &self.buffer[line];
+            self.notes.reply(line);
             if line == b"." {
                 self.end_reply();
                 return Ok(());
             }
             let line = line.strip_prefix(b".").unwrap_or(line);
             if let Err(what) = each(line) {
-                return Err(self.protocol(&format!("{what}: {}", self.shown(line))));
+                return Err(self.protocol(&format!("{what}: {}", self.notes.shown(line))));
             }
         }
-        Err(SessionError::ListTooLong { during: self.during.clone(), limit })
+        self.notes.checked(Err(SessionError::ListTooLong { during: self.during.clone(), limit }))
     }
 
     /// Takes the next octets of a multi-line body and appends their content. The caller ends the reply.
@@ -259,12 +261,15 @@ impl<'h> Link<'h> {
         }
         let taken = unstuff.push(&self.buffer[self.start..self.end], content);
         self.take(taken);
+        self.notes.body(self.reply_octets, unstuff.is_done());
         Ok(())
     }
 
     /// A protocol error in the current reply.
     pub(super) fn protocol(&self, what: &str) -> SessionError {
-        SessionError::Protocol { during: self.during.clone(), what: what.to_owned() }
+        let error = SessionError::Protocol { during: self.during.clone(), what: what.to_owned() };
+        self.notes.error(&error);
+        error
     }
 
     /// What is being waited for.
@@ -304,7 +309,8 @@ impl<'h> Link<'h> {
             self.fill()?;
         };
         if line_feed >= limits::LINE_OCTETS {
-            return Err(SessionError::LineTooLong { during: self.during.clone(), limit: limits::LINE_OCTETS });
+            let (during, limit) = (self.during.clone(), limits::LINE_OCTETS);
+            return self.notes.checked(Err(SessionError::LineTooLong { during, limit }));
         }
         let start = self.start;
         self.take(line_feed + 1);
@@ -331,6 +337,6 @@ impl<'h> Link<'h> {
             }
             Err(error) => error,
         };
-        Err(guard::failed(source, &self.during))
+        self.notes.checked(Err(guard::failed(source, &self.during)))
     }
 }

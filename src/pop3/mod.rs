@@ -24,13 +24,14 @@
 //!   [`SessionError::Misuse`], and `quit` sends nothing.
 //!
 //! All waits are bounded by [`Timing`] and [`limits`](crate::model::limits), memory does not grow with the size of a
-//! message (I8), and no secret or unescaped server text is in any error (I9).
+//! message (I8), and no secret or unescaped server text is in any error or in what [`Notes`] are taken (I9).
 //!
 //! ```no_run
 //! # use fetchonce::{host::Host, model::Octets, pop3};
 //! # fn run(host: &dyn Host, endpoint: &pop3::Endpoint, timing: pop3::Timing, credentials: &pop3::Credentials)
 //! # -> Result<(), Box<dyn std::error::Error>> {
-//! let mut session = pop3::open(host, endpoint, timing)?.authenticate(credentials)?;
+//! let notes = pop3::Notes::new(None, credentials);
+//! let mut session = pop3::open(host, endpoint, timing, notes)?.authenticate(credentials)?;
 //! for message in session.listing()?.messages {
 //!     let mut stored = Vec::new();
 //!     let retrieved = session.retr(message.number, Octets(1 << 20), &mut |piece| {
@@ -52,6 +53,7 @@ mod guard;
 mod link;
 mod listing;
 pub mod multiline;
+mod notes;
 mod proof;
 pub mod reply;
 mod session;
@@ -64,6 +66,7 @@ mod tests;
 pub use auth::Credentials;
 pub use error::{AuthFailure, RetrError, SessionError, TlsError, Unsettled};
 pub use guard::Timing;
+pub use notes::{NotedLine, Notes, Tracer};
 pub use proof::{Matched, SightedContent, Sighting};
 pub use reply::{Capabilities, DropListing, Expire, ResponseCode};
 pub use session::{Authorization, Endpoint, Session, TlsMode, Transaction, Update, open};

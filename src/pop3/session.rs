@@ -9,10 +9,11 @@ use super::command::Command;
 use super::error::{SessionError, Unsettled};
 use super::guard::{self, Guard, Timing};
 use super::link::Link;
+use super::notes::Notes;
 use super::reply::{Capabilities, DropListing, Refusal};
 use super::tls;
 use super::transfer::Unfinished;
-use crate::host::Host;
+use crate::host::{Host, Wire};
 use crate::model::{MessageNumber, Receipt, limits};
 
 /// How a connection is protected.
@@ -86,7 +87,7 @@ pub enum Update {
     Unknown(SessionError),
 }
 
-/// Connects, puts TLS on the connection, and reads greeting and capabilities.
+/// Connects, puts TLS on the connection, and reads greeting and capabilities. `notes` are taken of all that follows.
 ///
 /// With [`TlsMode::StartTls`] the session comes back only protected: a server without STLS is an error, and it has
 /// been sent nothing but CAPA and STLS.
@@ -94,22 +95,21 @@ pub fn open<'h>(
     host: &'h dyn Host,
     endpoint: &Endpoint,
     timing: Timing,
+    mut notes: Notes,
 ) -> Result<Session<'h, Authorization>, SessionError> {
+    notes.begin(endpoint);
     let connector = match endpoint.tls {
         TlsMode::None => None,
-        _ => Some(tls::connector(host, endpoint.ca_file.as_deref())?),
+        _ => Some(notes.checked(tls::connector(host, endpoint.ca_file.as_deref()).map_err(SessionError::from))?),
     };
-    let left = timing.run_deadline.saturating_sub(host.elapsed());
-    if left.is_zero() {
-        return Err(SessionError::Deadline { during: "the connection".to_owned() });
-    }
-    let connected = host.connect(&endpoint.host, endpoint.port, limits::CONNECT.min(left));
-    let wire = connected.map_err(|error| if host.interrupted() { SessionError::Interrupted } else { error.into() })?;
+    let wire = notes.checked(connect(host, endpoint, timing))?;
+    notes.event(&wire.peer().map_or("connected".to_owned(), |peer| format!("connected to {peer}")));
     let may_send_password = endpoint.tls != TlsMode::None || endpoint.allow_cleartext || wire.is_loopback();
-    let guard = Guard::new(host, wire, timing).map_err(|error| guard::failed(error, "the connection"))?;
+    let guard = Guard::new(host, wire, timing).map_err(|error| guard::failed(error, "the connection"));
+    let guard = notes.checked(guard)?;
     let link = match &connector {
-        Some(connector) if endpoint.tls == TlsMode::Implicit => Link::secured(connector, &endpoint.host, guard)?,
-        _ => Link::new(guard),
+        Some(connector) if endpoint.tls == TlsMode::Implicit => Link::secured(connector, &endpoint.host, guard, notes)?,
+        _ => Link::new(guard, notes),
     };
     let (capabilities, state) = (Capabilities::default(), Authorization { may_send_password });
     let mut session = Session { link, capabilities, state };
@@ -119,6 +119,15 @@ pub fn open<'h>(
         Some(connector) if endpoint.tls == TlsMode::StartTls => session.start_tls(connector, &endpoint.host),
         _ => Ok(session),
     }
+}
+
+fn connect(host: &dyn Host, endpoint: &Endpoint, timing: Timing) -> Result<Box<dyn Wire>, SessionError> {
+    let left = timing.run_deadline.saturating_sub(host.elapsed());
+    if left.is_zero() {
+        return Err(SessionError::Deadline { during: "the connection".to_owned() });
+    }
+    let connected = host.connect(&endpoint.host, endpoint.port, limits::CONNECT.min(left));
+    connected.map_err(|error| if host.interrupted() { SessionError::Interrupted } else { error.into() })
 }
 
 impl<'h> Session<'h, Authorization> {
@@ -170,6 +179,17 @@ impl<S> Session<'_, S> {
             capabilities.add_line(line);
             Ok(())
         })?;
+        capabilities.implementation = capabilities.implementation.map(|text| self.link.notes.withheld(text));
+        tracing::debug!(
+            sasl = capabilities.sasl.as_ref().map(|words| self.link.notes.shown(words.join(" ").as_bytes())),
+            stls = capabilities.stls,
+            user = capabilities.user,
+            uidl = capabilities.uidl,
+            top = capabilities.top,
+            pipelining = capabilities.pipelining,
+            implementation = capabilities.implementation,
+            "capabilities"
+        );
         self.capabilities = capabilities;
         Ok(())
     }

@@ -186,7 +186,8 @@ impl Session<'_, Transaction> {
         self.link.body(&mut body.unstuff, content)?;
         body.octets += content.len() as u64;
         if body.octets > body.cap.0 {
-            return Err(SessionError::BodyTooLong { during: self.link.during().to_owned(), cap: body.cap });
+            let error = SessionError::BodyTooLong { during: self.link.during().to_owned(), cap: body.cap };
+            return self.link.notes.checked(Err(error));
         }
         if body.is_done() {
             self.link.end_reply();

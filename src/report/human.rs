@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Event, Exit, Problem, Summary};
-use crate::model::escaped;
+pub use crate::model::printable;
 
 /// Most refused messages that are named; the others are counted.
 const NAMED_REFUSALS: usize = 3;
@@ -94,18 +94,6 @@ impl Told {
         }
         text
     }
-}
-
-/// The last barrier before a terminal: paths and the words of the system were not escaped where they came from.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        match c {
-            '\\' => shown.push(c),
-            c => shown.push_str(&escaped(c.encode_utf8(&mut [0; 4]).as_bytes(), 1)),
-        }
-        shown
-    })
 }
 
 /// `work  7 delivered (1.2 MiB), 3 deleted, 405 already seen   0.8s`, the name padded to `width`.

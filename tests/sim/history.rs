@@ -67,6 +67,7 @@ impl Scenario {
                 allow_cleartext: true,
             },
             credentials: Credentials { user: "alice".into(), password: "secret".to_owned().into() },
+            tracer: None,
             keep: self.keep,
             deliver: Some(Destination { maildir: maildir.into(), held: HELD.into() }),
             silence: Duration::from_secs(30),

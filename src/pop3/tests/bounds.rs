@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::script::{LISTING, LOGIN, Script, TIMING, endpoint};
 use crate::model::{MessageNumber, Octets, limits};
-use crate::pop3::{RetrError, SessionError, Timing, TlsMode, TopReply, open};
+use crate::pop3::{Notes, RetrError, SessionError, Timing, TlsMode, TopReply, open};
 
 const ONE: MessageNumber = MessageNumber(1);
 
@@ -28,13 +28,15 @@ fn i8_a_dripping_status_line_ends_by_its_phase() {
 fn i8_the_run_deadline_ends_what_never_falls_silent() {
     let script = Script::new(LOGIN).then(LISTING).then("C: RETR 1\n+OK").raw(&vec![b'x'; 4000]).dripping();
     let timing = Timing { run_deadline: Duration::from_secs(1000), ..TIMING };
-    let mut session =
-        open(&script, &endpoint(TlsMode::None), timing).unwrap().authenticate(&super::script::credentials()).unwrap();
+    let mut session = open(&script, &endpoint(TlsMode::None), timing, Notes::default())
+        .unwrap()
+        .authenticate(&super::script::credentials())
+        .unwrap();
     session.listing().unwrap();
     let error = session.retr(ONE, Octets(1 << 20), &mut |_| Ok(())).unwrap_err();
     assert!(matches!(&error, RetrError::Session(SessionError::Deadline { during }) if during == "RETR 1"), "{error:?}");
     assert_eq!(script.clock(), Duration::from_secs(1000));
-    let over = open(&script, &endpoint(TlsMode::None), timing).unwrap_err();
+    let over = open(&script, &endpoint(TlsMode::None), timing, Notes::default()).unwrap_err();
     assert!(matches!(over, SessionError::Deadline { .. }));
 }
 

@@ -1,7 +1,7 @@
 //! Opening and authenticating.
 
 use super::script::{Script, TIMING, credentials, endpoint};
-use crate::pop3::{AuthFailure, Credentials, ResponseCode, SessionError, TlsMode, open};
+use crate::pop3::{AuthFailure, Credentials, Notes, ResponseCode, SessionError, TlsMode, open};
 
 /// Logs in after the greeting, CAPA with these lines, and `rest`.
 fn login(capabilities: &str, rest: &str) -> (Script, Result<(), AuthFailure>) {
@@ -90,7 +90,7 @@ fn i9_no_password_goes_in_clear_text_to_another_machine() {
     let script = Script::new(super::script::LOGIN).remote();
     let mut allowed = endpoint(TlsMode::None);
     allowed.allow_cleartext = true;
-    open(&script, &allowed, TIMING).unwrap().authenticate(&credentials()).unwrap();
+    open(&script, &allowed, TIMING, Notes::default()).unwrap().authenticate(&credentials()).unwrap();
     script.assert_done();
 }
 
@@ -150,7 +150,8 @@ fn a_bad_greeting_is_an_error() {
 fn i9_stls_fails_closed() {
     let capa = "+OK hi\nC: CAPA\n+OK\nSTLS\nUSER\nSASL PLAIN\n.\nC: STLS";
     let no_capa = "+OK hi\nC: CAPA\n-ERR\nC: STLS";
-    let stls = |script: Script| (open(&script, &endpoint(TlsMode::StartTls), TIMING).unwrap_err(), script);
+    let stls =
+        |script: Script| (open(&script, &endpoint(TlsMode::StartTls), TIMING, Notes::default()).unwrap_err(), script);
     let mut results = vec![("not offered", stls(Script::new("+OK hi\nC: CAPA\n+OK\nUSER\nSASL PLAIN\n.")))];
     assert!(matches!(results[0].1.0, SessionError::NoStls));
     for start in [capa, no_capa] {

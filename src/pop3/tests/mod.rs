@@ -3,5 +3,6 @@
 mod bounds;
 mod login;
 mod mailbox;
+mod notes;
 mod script;
 mod tls;

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use crate::host::{ConnectError, Host, NewFile, Stat, Wire};
 use crate::model::{Octets, Timestamp, limits};
-use crate::pop3::{Authorization, Credentials, Endpoint, Session, SessionError, Timing, TlsMode, Transaction, open};
+use crate::pop3::{
+    Authorization, Credentials, Endpoint, Notes, Session, SessionError, Timing, TlsMode, Transaction, open,
+};
 
 /// What the server does next.
 #[derive(Debug)]
@@ -111,7 +113,7 @@ impl Script {
     }
 
     pub(super) fn open(&self) -> Result<Session<'_, Authorization>, SessionError> {
-        open(self, &endpoint(TlsMode::None), TIMING)
+        open(self, &endpoint(TlsMode::None), TIMING, Notes::default())
     }
 
     /// Logs in by the lines of [`LOGIN`].

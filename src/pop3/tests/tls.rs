@@ -20,7 +20,7 @@ use openssl::x509::{X509, X509Name};
 
 use super::script::credentials;
 use crate::host::{Host as _, RealHost};
-use crate::pop3::{Endpoint, SessionError, Timing, TlsError, TlsMode, Update, open};
+use crate::pop3::{Endpoint, Notes, SessionError, Timing, TlsError, TlsMode, Update, open};
 
 struct Authority {
     key: PKey<Private>,
@@ -122,7 +122,7 @@ fn connect(port: u16, tls: TlsMode, ca: Option<&Authority>) -> Result<Update, Se
     let timing = Timing { silence: Duration::from_secs(2), run_deadline: host.elapsed() + Duration::from_secs(20) };
     let ca_file = ca.map(Authority::file);
     let endpoint = Endpoint { host: "localhost".into(), port, tls, ca_file, allow_cleartext: false };
-    let session = open(&host, &endpoint, timing)?;
+    let session = open(&host, &endpoint, timing, Notes::default())?;
     let mut session = session.authenticate(&credentials()).unwrap();
     session.noop()?;
     Ok(session.quit().unwrap())
@@ -231,7 +231,7 @@ fn a_broken_file_of_authorities_is_an_error_before_any_connection() {
         }
         let (tls, ca_file) = (TlsMode::Implicit, Some(path));
         let endpoint = Endpoint { host: "localhost".into(), port: 1, tls, ca_file, allow_cleartext: false };
-        match open(&host, &endpoint, timing).unwrap_err() {
+        match open(&host, &endpoint, timing, Notes::default()).unwrap_err() {
             SessionError::Tls(TlsError::CaFile { .. }) => assert!(missing),
             SessionError::Tls(TlsError::NoCertificate { .. }) => assert!(!missing),
             other => panic!("{other:?}"),
