@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::{TargetError, marker};
 use crate::content::Digester;
 use crate::host::{Host, NewFile};
-use crate::model::{ContentId, DeliveryId, Octets, hex};
+use crate::model::{ContentId, DeliveryId, Octets, hex, printable};
 use crate::recover::{Found, unique_part};
 
 const SUBFOLDERS: [&str; 3] = ["tmp", "new", "cur"];
@@ -63,7 +63,10 @@ impl<'h> Maildir<'h> {
         }
         // The index counts first, so after a crash between the two it is one ahead.
         match known.generation - marker::generation(host, root, index_id)? {
-            0 | 1 => Ok(maildir),
+            0 | 1 => {
+                tracing::debug!(path = shown(root), generation = known.generation, "Maildir opened");
+                Ok(maildir)
+            }
             ..0 => Err(TargetError::OldIndex(root.to_owned())),
             2.. => Err(TargetError::OldMaildir(root.to_owned())),
         }
@@ -85,6 +88,7 @@ impl<'h> Maildir<'h> {
             Some(marker) => marker,
             None => marker::create(host, root, &maildir.own_mark())?,
         };
+        tracing::debug!(path = shown(root), "Maildir made, or taken as it is");
         Ok((maildir, marker))
     }
 
@@ -354,6 +358,11 @@ pub enum Rewritten {
     Corrupt,
     /// It is in neither `new/` nor `cur/`.
     Missing,
+}
+
+/// A path for the log.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
 }
 
 fn digest(file: &mut dyn Read) -> io::Result<ContentId> {

@@ -70,7 +70,7 @@ impl Index<'_> {
     ///
     /// Gives the credited clock in seconds and the run's number.
     pub fn begin_run(&mut self, now: Timestamp) -> Result<(i64, i64), IndexError> {
-        self.commit(|db| {
+        self.commit("begin_run", |db| {
             let clock = credited_clock(db, now)?;
             db.execute(
                 "UPDATE account SET clock = ?1, clock_at = ?2, clock_max = max(coalesce(clock_max, ?2), ?2)",
@@ -121,7 +121,7 @@ impl Index<'_> {
     /// Records that a target lies at another path.
     pub fn move_target(&mut self, target: i64, path: &Path) -> Result<(), IndexError> {
         let sql = "UPDATE target SET path = ?2 WHERE id = ?1";
-        self.commit(|db| db.execute(sql, (target, path.as_os_str().as_bytes())).map(drop))
+        self.commit("move_target", |db| db.execute(sql, (target, path.as_os_str().as_bytes())).map(drop))
     }
 
     /// Records a target at its first use.
@@ -133,7 +133,7 @@ impl Index<'_> {
         generation: i64,
     ) -> Result<Target, IndexError> {
         let target = |id| Target { id, kind, path: path.to_owned(), marker: marker.to_owned(), generation };
-        self.commit(|db| {
+        self.commit("add_target", |db| {
             db.execute(
                 "INSERT INTO target (kind, path, marker, generation) VALUES (?1, ?2, ?3, ?4)",
                 (kind.as_str(), path.as_os_str().as_bytes(), marker, generation),
@@ -150,7 +150,7 @@ impl Index<'_> {
 
     /// Gives the account another name, and its held Maildir another place, in one commit.
     pub fn rename(&mut self, name: &str, held: Option<(i64, &Path)>) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("rename", |db| {
             db.execute("UPDATE account SET name = ?1", [name])?;
             if let Some((target, path)) = held {
                 let sql = "UPDATE target SET path = ?2 WHERE id = ?1 AND kind = 'held'";
@@ -162,12 +162,14 @@ impl Index<'_> {
 
     /// Records that this index is about to write `generation` beside the target's marker.
     pub fn set_generation(&mut self, target: i64, generation: i64) -> Result<(), IndexError> {
-        self.commit(|db| db.execute("UPDATE target SET generation = ?2 WHERE id = ?1", (target, generation)).map(drop))
+        self.commit("set_generation", |db| {
+            db.execute("UPDATE target SET generation = ?2 WHERE id = ?1", (target, generation)).map(drop)
+        })
     }
 
     /// Accepts a target as it is now: its marker and generation are the ones found there.
     pub fn accept_target(&mut self, target: i64, marker: &str, generation: i64) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("accept_target", |db| {
             let sql = "UPDATE target SET marker = ?2, generation = ?3 WHERE id = ?1";
             db.execute(sql, (target, marker, generation)).map(drop)
         })

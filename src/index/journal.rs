@@ -64,7 +64,7 @@ impl Index<'_> {
         clock: i64,
         now: Timestamp,
     ) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("intend", |db| {
             let mut statement = db.prepare_cached(
                 "UPDATE message SET state = 'intent', delivery = ?2, target = ?3, inode = ?4, header_hash = ?5,
                         full_hash = ?6, octets = ?7, delivered_at = ?8, delivered_clock = ?9
@@ -96,7 +96,7 @@ impl Index<'_> {
     ///
     /// Rows that shared a held message, because a renumbered or repeated one was recognised in it, are delivered with it.
     pub fn confirm(&mut self, rows: &[RowId]) -> Result<Vec<Receipt>, IndexError> {
-        self.commit(|db| {
+        self.commit("confirm", |db| {
             let mut share = db.prepare_cached(SHARE_DELIVERY)?;
             let mut statement = db.prepare_cached(
                 "UPDATE message SET lost_sessions = 0, retry_after = NULL,
@@ -119,17 +119,17 @@ impl Index<'_> {
 
     /// Takes INTENT rows back: to HELD where the octets still lie in a held Maildir, else to NEW.
     pub fn withdraw(&mut self, rows: &[RowId]) -> Result<(), IndexError> {
-        self.commit(|db| rows.iter().try_for_each(|row| take_back(db, *row, "intent")))
+        self.commit("withdraw", |db| rows.iter().try_for_each(|row| take_back(db, *row, "intent")))
     }
 
     /// Takes a HELD row whose octets are lost or damaged back to NEW, so that it is fetched again.
     pub fn give_up_held(&mut self, row: RowId) -> Result<(), IndexError> {
-        self.commit(|db| take_back_to_new(db, row, "held"))
+        self.commit("give_up_held", |db| take_back_to_new(db, row, "held"))
     }
 
     /// Records that a sync failed after the rename of these INTENT rows.
     pub fn distrust(&mut self, rows: &[RowId]) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("distrust", |db| {
             let sql = "UPDATE message SET state = 'untrusted' WHERE id = ?1 AND state = 'intent'";
             let mut statement = db.prepare_cached(sql)?;
             for row in rows {
@@ -142,7 +142,7 @@ impl Index<'_> {
     /// Records that the content of an UNTRUSTED row was rewritten into a new inode, durably: it is DELIVERED, or HELD
     /// where it lies in the held Maildir; and so is every row that shares the file.
     pub fn trust(&mut self, row: RowId) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("trust", |db| {
             db.execute(
                 "UPDATE message SET state       = iif(target.kind = 'held', 'held', 'delivered'),
                                     held        = iif(target.kind = 'held', delivery, NULL),
@@ -159,7 +159,7 @@ impl Index<'_> {
     /// Takes an UNTRUSTED row whose file is lost or damaged back: to HELD where its octets still lie in a held Maildir,
     /// else to NEW, so that it is fetched again.
     pub fn fetch_again(&mut self, row: RowId) -> Result<(), IndexError> {
-        self.commit(|db| take_back(db, row, "untrusted"))
+        self.commit("fetch_again", |db| take_back(db, row, "untrusted"))
     }
 
     /// The rows that are INTENT: a crash left them.

@@ -52,7 +52,7 @@ impl Index<'_> {
         plan: &Plan,
         now: Timestamp,
     ) -> Result<Vec<RowId>, IndexError> {
-        self.commit(|db| {
+        self.commit("commit_listing", |db| {
             db.execute(
                 "INSERT INTO listing (taken_at, complete, messages) VALUES (?1, ?2, ?3)",
                 (now.0, listing.complete, listing.messages.len()),
@@ -74,7 +74,7 @@ impl Index<'_> {
     ///
     /// It counts as listed as early as that row was, so that it is never taken for a renumbered copy.
     pub fn add_beside(&mut self, expected: RowId, uid: &Uid, size: Option<Octets>) -> Result<RowId, IndexError> {
-        self.commit(|db| {
+        self.commit("add_beside", |db| {
             db.execute(
                 "INSERT INTO message (uid, size, state, first_listed, attempted, proven_epoch)
                  SELECT ?2, ?3, 'new', first_listed, 1, (SELECT epoch FROM account) FROM message WHERE id = ?1",
@@ -107,7 +107,7 @@ impl Index<'_> {
     /// With `contradicted` the unique-id named other content before, and a new epoch begins (I6).
     pub fn supersede(&mut self, rows: &[RowId], contradicted: bool) -> Result<(), IndexError> {
         let Some(first) = rows.first() else { return Ok(()) };
-        self.commit(|db| {
+        self.commit("supersede", |db| {
             let mut of_uid = db.prepare_cached(
                 "SELECT id FROM message WHERE uid = (SELECT uid FROM message WHERE id = ?1) AND gone IS NULL",
             )?;
@@ -125,7 +125,7 @@ impl Index<'_> {
 
     /// A fetched message is a known row's, under the same unique-id: that row lives on, and a NEW row made for it goes.
     pub fn merge(&mut self, fresh: Option<RowId>, known: RowId, size: Option<Octets>) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("merge", |db| {
             if let Some(fresh) = fresh {
                 db.execute("DELETE FROM message WHERE id = ?1 AND state = 'new'", [fresh.0])?;
             }
@@ -141,7 +141,7 @@ impl Index<'_> {
     ///
     /// With `replaces` the other row was renumbered to this one, and nothing else may adopt it; without, both are copies.
     pub fn adopt(&mut self, new: RowId, known: RowId, replaces: bool) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("adopt", |db| {
             db.execute(
                 "UPDATE message SET (state, header_hash, full_hash, octets, delivery, target, inode, delivered_at,
                                      delivered_clock, held, held_target, proven_epoch)
@@ -179,7 +179,7 @@ impl Index<'_> {
 
     /// A session ended by QUIT, with these rows DELEd in it.
     pub fn end_session(&mut self, deleted: &[RowId], now: Timestamp) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("end_session", |db| {
             db.execute("UPDATE account SET quit = 1", [])?;
             let mut statement = db.prepare_cached("UPDATE message SET delete_sent = ?2 WHERE id = ?1")?;
             for row in deleted {
@@ -192,19 +192,19 @@ impl Index<'_> {
     /// A message cost its session the QUIT while it was being read. Gives how many it cost by now.
     pub fn count_lost_session(&mut self, row: RowId) -> Result<u32, IndexError> {
         let sql = "UPDATE message SET lost_sessions = lost_sessions + 1 WHERE id = ?1 RETURNING lost_sessions";
-        self.commit(|db| db.query_row(sql, [row.0], |sql| sql.get(0)))
+        self.commit("count_lost_session", |db| db.query_row(sql, [row.0], |sql| sql.get(0)))
     }
 
     /// A message is not fetched again before a time.
     pub fn back_off(&mut self, row: RowId, retry_after: Timestamp) -> Result<(), IndexError> {
         let sql = "UPDATE message SET retry_after = ?2 WHERE id = ?1";
-        self.commit(|db| db.execute(sql, (row.0, retry_after.0)).map(drop))
+        self.commit("back_off", |db| db.execute(sql, (row.0, retry_after.0)).map(drop))
     }
 
     /// Never fetches the undelivered messages of a unique-id again; gives how many there were.
     pub fn skip(&mut self, uid: &Uid) -> Result<usize, IndexError> {
         let sql = "UPDATE message SET state = 'skipped' WHERE uid = ?1 AND state = 'new'";
-        self.commit(|db| db.execute(sql, [uid.as_bytes()]))
+        self.commit("skip", |db| db.execute(sql, [uid.as_bytes()]))
     }
 
     /// How many messages are in which state.

@@ -161,7 +161,7 @@ impl<'h> Index<'h> {
     fn create(&mut self, identity: &Identity) -> Result<(), IndexError> {
         let mut id = [0; 8];
         self.host.fill_random(&mut id);
-        self.commit(|db| {
+        self.commit("create", |db| {
             db.execute_batch(include_str!("schema.sql"))?;
             db.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             db.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -189,10 +189,17 @@ impl<'h> Index<'h> {
         query(&self.connection).map_err(|source| classify(&self.path, source))
     }
 
-    /// One atomic, durable commit.
-    fn commit<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, IndexError> {
+    /// One atomic, durable commit; `what` names it in the log.
+    fn commit<T>(
+        &mut self,
+        what: &str,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, IndexError> {
         let path = &self.path;
+        let begun = self.host.elapsed();
         let value = commit(&mut self.connection, change).map_err(|source| classify(path, source))?;
+        let took = self.host.elapsed().saturating_sub(begun);
+        tracing::debug!(what, microseconds = took.as_micros(), "committed");
         let connection = &mut self.connection;
         self.host.committed(&mut || connection.serialize("main").map(|image| image.to_vec()).unwrap_or_default());
         Ok(value)

@@ -27,7 +27,7 @@ pub struct Run {
 impl Index<'_> {
     /// Logs the end of a run that [`Index::begin_run`] began.
     pub fn end_run(&mut self, id: i64, run: &Run) -> Result<(), IndexError> {
-        self.commit(|db| {
+        self.commit("end_run", |db| {
             db.execute(
                 "UPDATE run SET ended_at = ?2, exit_code = ?3, listed = ?4, delivered = ?5, octets = ?6, deleted = ?7,
                         error = ?8 WHERE id = ?1",
