@@ -23,6 +23,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most messages to fetch from each account')
             [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`')
@@ -62,6 +65,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'How the connection is protected, instead of what the scheme of the URL says')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be done with each message, and change nothing, here or on the server')
             [CompletionResult]::new('--as-new', '--as-new', [CompletionResultType]::ParameterName, 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Tell only what went wrong')
@@ -82,6 +88,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'How the connection is protected, instead of what the scheme of the URL says')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object a line')
             [CompletionResult]::new('--allow-cleartext', '--allow-cleartext', [CompletionResultType]::ParameterName, 'Send the password without TLS, to any host: everyone on the way can read it')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -92,6 +101,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--runs', '--runs', [CompletionResultType]::ParameterName, 'How many runs to show, the newest first')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object a line')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -100,6 +112,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;account' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('rename', 'rename', [CompletionResultType]::ParameterValue, 'Give an account another name; it keeps all that it knows, so nothing is fetched again')
@@ -109,6 +124,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;account;rename' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -117,6 +135,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Its Maildir, for an account that no configuration knows')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('--fetch-interrupted-again', '--fetch-interrupted-again', [CompletionResultType]::ParameterName, 'Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -125,6 +146,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;seen' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('skip', 'skip', [CompletionResultType]::ParameterValue, 'Never fetch the undelivered message with this unique-id')
@@ -134,6 +158,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;seen;skip' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -141,6 +168,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;seen;verify' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('--repair', '--repair', [CompletionResultType]::ParameterName, 'Rewrite what is whole, and have the rest fetched again')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -149,6 +179,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;demo' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -156,6 +189,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;man' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -163,6 +199,9 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;completions' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, as far as it is at least this serious [default: nothing]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it logs from level info on')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file that only you may read, without passwords and without mail')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

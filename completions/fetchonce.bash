@@ -59,7 +59,7 @@ _fetchonce() {
 
     case "${cmd}" in
         fetchonce)
-            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --help --version fetch list status account seen demo man completions"
+            opts="-q -v -h -V --config --state-dir --log-level --log-to --trace --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --help --version fetch list status account seen demo man completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -70,6 +70,18 @@ _fetchonce() {
                     return 0
                     ;;
                 --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -109,7 +121,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__account)
-            opts="-h --config --state-dir --help rename accept-target"
+            opts="-h --config --state-dir --log-level --log-to --trace --help rename accept-target"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -123,6 +135,18 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -131,7 +155,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__account__subcmd__accept__subcmd__target)
-            opts="-h --into --fetch-interrupted-again --config --state-dir --help"
+            opts="-h --into --fetch-interrupted-again --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -149,6 +173,18 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -157,7 +193,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__account__subcmd__rename)
-            opts="-h --config --state-dir --help"
+            opts="-h --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -171,6 +207,18 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -179,7 +227,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__completions)
-            opts="-h --config --state-dir --help bash elvish fish powershell zsh"
+            opts="-h --config --state-dir --log-level --log-to --trace --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -190,6 +238,18 @@ _fetchonce() {
                     return 0
                     ;;
                 --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -201,7 +261,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__demo)
-            opts="-h --config --state-dir --help"
+            opts="-h --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -215,6 +275,18 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -223,7 +295,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__fetch)
-            opts="-q -v -h --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --help"
+            opts="-q -v -h --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -265,6 +337,18 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -273,7 +357,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__list)
-            opts="-h --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --help"
+            opts="-h --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -307,6 +391,18 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -315,7 +411,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__man)
-            opts="-h --config --state-dir --help fetchonce fetchonce.toml"
+            opts="-h --config --state-dir --log-level --log-to --trace --help fetchonce fetchonce.toml"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -326,6 +422,18 @@ _fetchonce() {
                     return 0
                     ;;
                 --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -337,7 +445,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__seen)
-            opts="-h --config --state-dir --help skip verify"
+            opts="-h --config --state-dir --log-level --log-to --trace --help skip verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -351,6 +459,18 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -359,7 +479,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__seen__subcmd__skip)
-            opts="-h --config --state-dir --help"
+            opts="-h --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -370,6 +490,18 @@ _fetchonce() {
                     return 0
                     ;;
                 --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -381,7 +513,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__seen__subcmd__verify)
-            opts="-h --repair --config --state-dir --help"
+            opts="-h --repair --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -395,6 +527,18 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -403,7 +547,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__status)
-            opts="-h --runs --json --config --state-dir --help"
+            opts="-h --runs --json --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -418,6 +562,18 @@ _fetchonce() {
                     return 0
                     ;;
                 --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -21,6 +21,7 @@ pub(super) const EXAMPLES: [(&str, &str); 7] = [
 ];
 
 const ONE_SHOT: &str = "Without a configuration";
+const LOGGING: &str = "When something goes wrong";
 /// The options of every command stand behind a command's own.
 const GLOBAL_ORDER: usize = 100;
 
@@ -47,6 +48,9 @@ pub(super) struct Cli {
     /// Where the index and the lock of each account lie, instead of the configuration's `state_dir`
     #[arg(long, global = true, display_order = GLOBAL_ORDER, value_name = "FOLDER")]
     pub(super) state_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) logging: LoggingArgs,
 
     #[command(flatten)]
     pub(super) fetch: FetchArgs,
@@ -77,6 +81,37 @@ impl FetchArgs {
             _ => Talk::Normal,
         }
     }
+}
+
+/// For the case that something goes wrong.
+#[derive(Args, Clone, Debug)]
+pub(super) struct LoggingArgs {
+    /// Log what happens, as far as it is at least this serious [default: nothing]
+    #[arg(long, global = true, display_order = GLOBAL_ORDER, value_enum, value_name = "LEVEL", help_heading = LOGGING)]
+    pub(super) log_level: Option<LogLevel>,
+
+    /// Where the log goes [default: stderr]; alone it logs from level info on
+    #[arg(long, global = true, display_order = GLOBAL_ORDER, value_enum, value_name = "PLACE", help_heading = LOGGING)]
+    pub(super) log_to: Option<LogTo>,
+
+    /// Append what is said on each connection to a file that only you may read, without passwords and without mail
+    #[arg(long, global = true, display_order = GLOBAL_ORDER, value_name = "FILE", help_heading = LOGGING)]
+    pub(super) trace: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogTo {
+    Stderr,
+    Journald,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@
 //! | `man` | the manual pages |
 //! | `hints` | what a user can do about each error |
 //! | `screen`, `failure` | telling it |
+//! | `logging`, `trace` | telling it in detail, where the user asks for that |
 
 mod accept;
 mod accounts;
@@ -16,11 +17,13 @@ mod args;
 mod demo;
 mod failure;
 mod hints;
+mod logging;
 mod man;
 mod manage;
 mod run;
 mod screen;
 mod status;
+mod trace;
 mod watch;
 
 use std::process::ExitCode;
@@ -38,8 +41,11 @@ use accounts::Global;
 use args::{AccountCommand, Cli, Command, FetchArgs, SeenCommand};
 use failure::Failure;
 use screen::Screen;
+use trace::TraceFile;
 
+use crate::config::AccountName;
 use crate::host::RealHost;
+use crate::pop3::Tracer;
 use crate::report::Exit;
 
 /// The machine, where things are told, and whether the user asked to stop.
@@ -47,6 +53,14 @@ struct World {
     host: RealHost,
     screen: Screen,
     interrupted: Arc<AtomicBool>,
+    trace: Option<Arc<TraceFile>>,
+}
+
+impl World {
+    /// Who takes down the connections of an account.
+    fn tracer(&self, account: &AccountName) -> Option<Arc<dyn Tracer>> {
+        self.trace.as_ref().map(|trace| trace.of(account))
+    }
 }
 
 /// Runs the program on the arguments of this process.
@@ -64,16 +78,26 @@ pub fn main() -> ExitCode {
     };
     let interrupted = Arc::new(AtomicBool::new(false));
     let (talk, format) = cli.wishes();
-    let world = World { host: RealHost::new(Arc::clone(&interrupted)), screen: Screen::new(talk, format), interrupted };
-    let exit = dispatch(&world, cli).unwrap_or_else(|failure| {
+    let host = RealHost::new(Arc::clone(&interrupted));
+    let mut world = World { host, screen: Screen::new(talk, format), interrupted, trace: None };
+    let exit = run(&mut world, cli).unwrap_or_else(|failure| {
         world.screen.tell(None, failure.exit, &failure.told());
         failure.exit
     });
+    if let Some(warning) = world.trace.as_ref().and_then(|trace| trace.warning()) {
+        world.screen.tell(None, Exit::Fine, &warning);
+    }
     world.screen.end(exit).code().into()
 }
 
+fn run(world: &mut World, cli: Cli) -> Result<Exit, Failure> {
+    logging::start(&cli.logging, &world.screen.progress)?;
+    world.trace = cli.logging.trace.as_deref().map(TraceFile::open).transpose()?.map(Arc::new);
+    dispatch(world, cli)
+}
+
 fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
-    let Cli { config, state_dir, fetch, command } = cli;
+    let Cli { config, state_dir, logging: _, fetch, command } = cli;
     let global = Global { config, state_dir };
     let Some(command) = command else { return run::fetch(world, &global, &fetch) };
     if fetch != FetchArgs::default() {

@@ -11,6 +11,7 @@ use super::accounts::{Chosen, Files, Global, Purpose, identity};
 use super::args::{FetchArgs, ListArgs};
 use super::failure::Failure;
 use super::hints::Place;
+use super::logging;
 use super::watch::Watch;
 use super::{World, watch_signals};
 use crate::config::{Account, PasswordSource, Target, Tls};
@@ -161,6 +162,7 @@ impl Fetching<'_> {
     fn one(&self, work: Work) -> Exit {
         let World { host, screen, .. } = self.world;
         let place = work.place.clone();
+        let _account = logging::account(&place.name);
         let watch = Watch {
             host,
             screen,
@@ -211,7 +213,8 @@ impl Fetching<'_> {
         {
             remember(lock, &index, &place)?;
         }
-        let job = job(account, identity, password, &place, self.args);
+        let mut job = job(account, identity, password, &place, self.args);
+        job.tracer = self.world.tracer(&place.name);
         Ok(fetch::run(host, &job, &mut index, Rules::default(), watch))
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use super::failure::Failure;
+use super::logging;
 use crate::report::Exit;
 use crate::report::human::{Palette, Told};
 use crate::report::json::Record;
@@ -71,8 +72,9 @@ impl Screen {
         self.progress.between(|| drop(io::stderr().lock().write_all(lines.as_bytes())));
     }
 
-    /// Tells an error or a warning: to people always, and to scripts that read the data.
+    /// Tells an error or a warning: to people always, to scripts that read the data, and to the log.
     pub(super) fn tell(&self, account: Option<&str>, exit: Exit, told: &Told) {
+        logging::told(told);
         self.record(&Record::of_told(account, exit, told));
         self.tell_people(account, told);
     }

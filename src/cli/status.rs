@@ -7,6 +7,7 @@ use super::accounts::{Global, unknown_account};
 use super::args::StatusArgs;
 use super::failure::Failure;
 use super::hints::Place;
+use super::logging;
 use super::run::{has_content, known_indexes};
 use crate::config::{Account, AccountName};
 use crate::host::{AccountLock, Host, LockError};
@@ -47,6 +48,7 @@ pub(super) fn status(world: &World, global: &Global, args: &StatusArgs) -> Resul
                 world.screen.record(&Record::Status(status));
             }
             Err(failure) => {
+                let _account = logging::account(name);
                 world.screen.tell(Some(name.as_str()), failure.exit, &failure.told());
                 exits.push(failure.exit);
             }

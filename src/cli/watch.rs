@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::hints::Place;
+use super::logging::{self, Log};
 use super::screen::{Format, Screen};
 use crate::fetch::Outcome;
 use crate::host::Host;
@@ -29,6 +30,7 @@ pub(super) struct Watch<'a> {
 
 impl Observer for Watch<'_> {
     fn observe(&self, account: &str, event: &Event<'_>) {
+        Log.observe(account, event);
         if let Some(record) = Record::of_event(account, event) {
             self.screen.record(&record);
         }
@@ -102,6 +104,7 @@ impl Watch<'_> {
         let milliseconds = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
         let record = SummaryRecord::new(self.place.name.as_str(), exit, summary, self.is_dry, milliseconds);
         self.screen.record(&Record::Summary(record));
+        logging::ended(exit);
     }
 
     fn elapsed(&self) -> Duration {

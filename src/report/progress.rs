@@ -10,8 +10,8 @@ use crate::plan::Plan;
 
 const TEMPLATE: &str = "{prefix}  [{bar:24}] {msg}, {bytes} of about {total_bytes}";
 
-/// The bars of a run, on standard error.
-#[derive(Debug)]
+/// The bars of a run, on standard error. A clone is the same bars.
+#[derive(Clone, Debug)]
 pub struct Progress {
     bars: Option<MultiProgress>,
 }

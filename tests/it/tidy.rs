@@ -210,6 +210,25 @@ fn only_the_command_line_uses_clap_and_anyhow() {
     only_in("anyhow", |source| source.room() == "cli");
 }
 
+/// Rooms that decide, or that only carry data, log nothing; who listens to the log is the command line's affair.
+#[test]
+fn only_the_command_line_says_where_the_log_goes() {
+    only_in("tracing_subscriber", |source| source.path == "cli/logging.rs");
+    only_in("tracing_journald", |source| source.path == "cli/logging.rs");
+    only_in("tracing", |source| ["cli", "deliver", "host", "index", "pop3"].contains(&source.room()));
+}
+
+/// I9: what reaches a tracer is made where secrets are known.
+#[test]
+fn i9_only_notes_make_lines_for_a_trace() {
+    let notes = sources().into_iter().find(|source| source.path == "pop3/notes.rs").unwrap();
+    assert_eq!(notes.text.matches("NotedLine {").count(), 3, "the type, its text, and one place that makes it");
+    only_in("expose_secret", |source| {
+        ["pop3/auth.rs", "pop3/command.rs", "pop3/notes.rs"].contains(&source.path.as_str())
+            || source.room() == "config"
+    });
+}
+
 #[test]
 fn nothing_is_left_undone() {
     for source in sources() {
