@@ -185,7 +185,20 @@ impl PasswordSource {
                 .and_then(|content| first_line(&content)),
             Self::Prompt => ask(account),
         };
-        secret.map_err(|problem| PasswordError { origin: self.to_string(), problem })
+        secret.map_err(|problem| PasswordError { origin: self.origin(&problem), problem })
+    }
+
+    /// The source as an error names it. A name that leads to nothing is not repeated: it may be a password in the wrong
+    /// place (I9).
+    fn origin(&self, problem: &PasswordProblem) -> String {
+        let leads_nowhere = matches!(problem, PasswordProblem::Io(_) | PasswordProblem::NotSet);
+        match self {
+            Self::Command(_) if leads_nowhere => "the program that is named".to_owned(),
+            Self::File(_) if leads_nowhere => "the file that is named".to_owned(),
+            Self::Env(_) if leads_nowhere => "the environment variable that is named".to_owned(),
+            Self::Credential(_) if leads_nowhere => "the systemd credential that is named".to_owned(),
+            _ => self.to_string(),
+        }
     }
 }
 
@@ -408,8 +421,9 @@ mod tests {
         assert_eq!(obtain_with(&source, &set).unwrap(), "secret");
         let error = obtain(&source).unwrap_err();
         assert!(matches!(error.problem(), PasswordProblem::NotSet));
+        let error = obtain_with(&source, &|_| Some("".into())).unwrap_err();
+        assert!(matches!(error.problem(), PasswordProblem::Empty));
         assert!(error.to_string().contains("MAIL_PASSWORD"));
-        assert!(matches!(obtain_with(&source, &|_| Some("".into())).unwrap_err().problem(), PasswordProblem::Empty));
     }
 
     #[test]
@@ -432,6 +446,25 @@ mod tests {
         for (source, shown) in [(text, "configuration file"), (command, "command `pass`")] {
             assert_eq!(source.to_string(), shown);
             assert!(!format!("{source:?} {source:#?}").contains(CANARY));
+        }
+    }
+
+    /// I9: whoever takes `env`, `file` or `command` for the place of the password itself.
+    #[test]
+    fn a_password_in_the_place_of_a_name_is_not_repeated() {
+        for source in [
+            PasswordSource::Command(vec![CANARY.to_owned()]),
+            PasswordSource::File(CANARY.into()),
+            PasswordSource::Env(CANARY.to_owned()),
+            PasswordSource::Credential(CANARY.to_owned()),
+        ] {
+            for lookup in
+                [&|_: &str| None, &|name: &str| (name == CREDENTIALS_DIRECTORY).then(|| "/".into())] as [Lookup<'_>; 2]
+            {
+                let error = obtain_with(&source, lookup).unwrap_err();
+                let shown = format!("{error} {error:?} {:?}", error.hint());
+                assert!(!shown.contains(CANARY) && shown.contains(" that is named: "), "{shown}");
+            }
         }
     }
 
