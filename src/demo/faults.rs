@@ -42,6 +42,9 @@ pub struct Faults {
     /// Text after the `-ERR` of [`Faults::refuse_command`], such as `[SYS/TEMP]`.
     pub refuse_code: Option<String>,
 
+    /// After a login was tried, each status line and a line of CAPA repeat the password, in base64 too if it came so.
+    pub repeat_password: bool,
+
     /// DELE is answered `+OK`, and QUIT removes nothing: a read-only mailbox.
     pub dele_ignored: bool,
     /// Messages whose RETR was answered are removed at QUIT as if they had been marked (`EXPIRE 0`, RFC 2449 §6.7).

@@ -81,6 +81,17 @@ impl Reply {
         Self::octets([format!("+OK {text}\r\n").as_bytes(), wire, b".\r\n"].concat())
     }
 
+    /// The same with more text in its status line.
+    pub(super) fn saying(mut self, text: &[u8]) -> Self {
+        if !text.is_empty()
+            && let Some(Piece::Octets { octets, .. }) = self.pieces.first_mut()
+            && let Some(end) = octets.windows(2).position(|pair| pair == b"\r\n")
+        {
+            octets.splice(end..end, [b" ", text].concat());
+        }
+        self
+    }
+
     fn octets(octets: Vec<u8>) -> Self {
         Self { pieces: vec![Piece::Octets { octets, sent: 0 }] }
     }

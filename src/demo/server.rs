@@ -66,6 +66,8 @@ pub struct Connection {
     commands: u32,
     /// Octets queued so far, counted while [`Faults::cut_after_octets`] needs them.
     queued_octets: u64,
+    /// What [`Faults::repeat_password`] repeats.
+    repeated: Vec<u8>,
     /// Nothing more is read or answered; what waits is still sent.
     closing: bool,
     /// Nothing more is read or answered, and the connection stays open.
@@ -97,6 +99,7 @@ impl Connection {
             replies: 0,
             commands: 0,
             queued_octets: 0,
+            repeated: Vec::new(),
             closing: false,
             silent: false,
             log: Vec::new(),
@@ -174,8 +177,11 @@ impl Connection {
         }
         match (verb, &mut self.state) {
             (b"CAPA", _) if !self.faults.no_capa && argument.is_empty() => {
-                let lines = capabilities(&self.faults);
-                Outcome::Reply(Reply::lines("capabilities follow", lines.as_bytes()))
+                let mut lines = capabilities(&self.faults).into_bytes();
+                if !self.repeated.is_empty() {
+                    lines.extend([b"X-HEARD ", &*self.repeated, b"\r\n"].concat());
+                }
+                Outcome::Reply(Reply::lines("capabilities follow", &lines))
             }
             (_, State::Transaction(session)) => session.execute(&self.faults, verb, argument, &mut self.log),
             (b"USER", State::Authorization { user }) if !argument.is_empty() => {
@@ -211,12 +217,21 @@ impl Connection {
         };
         let mut parts = triplet.split(|&octet| octet == 0);
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(_), Some(user), Some(password), None) if !user.is_empty() => self.log_in(maildrop, user, password),
+            (Some(_), Some(user), Some(password), None) if !user.is_empty() => {
+                let reply = self.log_in(maildrop, user, password);
+                if self.faults.repeat_password {
+                    self.repeated.extend([b" ", response].concat());
+                }
+                reply
+            }
             _ => Reply::err("this is not a PLAIN response"),
         }
     }
 
     fn log_in(&mut self, maildrop: &Maildrop, user: &[u8], password: &[u8]) -> Reply {
+        if self.faults.repeat_password {
+            self.repeated = password.to_vec();
+        }
         let known = self.credentials.as_ref().is_none_or(|credentials| {
             credentials.user.as_bytes() == user && credentials.password.as_bytes() == password
         });
@@ -283,7 +298,7 @@ impl Connection {
         } else if here(self.faults.endless_line_at_reply) {
             Reply::endless_line()
         } else {
-            reply
+            reply.saying(&self.repeated)
         };
         match (self.faults.cut_reply, self.faults.cut_after_octets) {
             (Some((cut, at)), _) if cut == number => self.send_cut(reply, at),

@@ -238,3 +238,17 @@ fn logins_fail_with_their_codes() {
 fn owned(uids: &[&str]) -> Vec<String> {
     uids.iter().map(|&uid| uid.to_owned()).collect()
 }
+
+#[test]
+fn the_password_is_repeated_after_a_login_in_whatever_way_it_came() {
+    let rejecting = Faults { repeat_password: true, login: Login::Rejected, ..Faults::default() };
+    let (said, _) = talk(&rejecting, &mut two_messages(), &["USER alice", "PASS secret", "AUTH PLAIN AGEAcHc="]);
+    let lines: Vec<&str> = said.lines().skip(1).collect();
+    let wrong = "-ERR wrong user or password";
+    assert_eq!(lines, ["+OK now the password", &format!("{wrong} secret"), &format!("{wrong} pw AGEAcHc=")]);
+
+    let repeating = Faults { repeat_password: true, ..Faults::default() };
+    let (said, _) = talk_in_session(&repeating, &mut two_messages(), &["STAT", "CAPA"]);
+    assert!(said.starts_with("+OK 2 37 secret\n+OK capabilities follow secret\nTOP\n"), "{said}");
+    assert!(said.ends_with("\nX-HEARD secret\n.\n"), "{said}");
+}
