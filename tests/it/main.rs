@@ -11,6 +11,7 @@
 )]
 
 mod bad_server;
+mod canary;
 mod cli;
 mod crash_loop;
 mod docs;

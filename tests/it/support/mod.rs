@@ -7,6 +7,7 @@ pub(crate) mod home;
 pub(crate) mod mail;
 pub(crate) mod place;
 pub(crate) mod server;
+pub(crate) mod terminal;
 mod tls;
 
 pub(crate) use dovecot::Dovecot;
