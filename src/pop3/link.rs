@@ -162,7 +162,10 @@ impl<'h> Link<'h> {
         if self.start == self.end {
             return Ok(());
         }
-        Err(self.protocol(&format!("the server sent {} unasked", self.notes.shown(self.unread()))))
+        // A part of a line may be a part of a secret.
+        let unread = self.unread();
+        let whole = memchr::memrchr(b'\n', unread).map_or(&[][..], |end| &unread[..=end]);
+        Err(self.protocol(&format!("the server sent {} octets unasked: {}", unread.len(), self.notes.shown(whole))))
     }
 
     fn write(&mut self, octets: &[u8]) -> Result<(), SessionError> {

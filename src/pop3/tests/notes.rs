@@ -119,6 +119,15 @@ fn i9_what_repeats_a_secret_is_withheld() {
 }
 
 #[test]
+fn i9_a_part_of_a_secret_is_not_shown_either() {
+    let script = Script::new("+OK\nC: CAPA\n-ERR\nC: USER alice\n+OK\nC: PASS secret").raw(b"+OK\r\nYou said\r\nsecr");
+    let kept = Arc::new(Kept::default());
+    let error = log_in(&script, &kept).unwrap_err().to_string();
+    assert!(error.ends_with("the server sent 14 octets unasked: You said\\r\\n"), "{error}");
+    assert!(!kept.lines().join("\n").contains("secr"), "{:?}", kept.lines());
+}
+
+#[test]
 fn i9_a_user_name_that_is_the_password_is_withheld() {
     let script = Script::new("+OK\nC: CAPA\n-ERR\nC: USER same\n-ERR no");
     let kept = Arc::new(Kept::default());
