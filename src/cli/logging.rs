@@ -95,7 +95,7 @@ struct BetweenBars(Progress);
 impl io::Write for BetweenBars {
     /// Takes a whole line. With nobody left to tell, the run goes on.
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let line = format!("{}\n", printable(String::from_utf8_lossy(octets).trim_end_matches('\n')));
+        let line = harmless(octets);
         self.0.between(|| drop(io::stderr().lock().write_all(line.as_bytes())));
         Ok(octets.len())
     }
@@ -103,6 +103,12 @@ impl io::Write for BetweenBars {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A whole line, with what a terminal would obey escaped: a last barrier behind what each event does itself.
+fn harmless(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    format!("{}\n", printable(text.strip_suffix('\n').unwrap_or(&text)))
 }
 
 /// What this thread logs until the guard is dropped is about this account.
@@ -163,5 +169,17 @@ impl From<LogLevel> for Level {
             LogLevel::Debug => Self::DEBUG,
             LogLevel::Trace => Self::TRACE,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// I9.
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        assert_eq!(harmless("a\x1b[2J\u{202e}b\rc\nd\n".as_bytes()), "a\\u{1b}[2J\\u{202e}b\\rc\\nd\n");
+        assert_eq!(harmless(b"no line end"), "no line end\n");
     }
 }

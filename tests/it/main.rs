@@ -19,6 +19,7 @@ mod dovecot;
 mod every_cut;
 mod generated;
 mod json;
+mod logging;
 mod permissions;
 mod shells;
 mod support;
