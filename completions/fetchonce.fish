@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fetchonce_global_optspecs
-    string join \n config= state-dir= log-level= log-to= trace= dry-run jobs= limit= as-new q/quiet v/verbose json into= keep= password-command= ca-file= tls= allow-cleartext h/help V/version
+    string join \n config= state-dir= dry-run jobs= limit= as-new q/quiet v/verbose json into= keep= password-command= ca-file= tls= allow-cleartext log-level= log-to= trace= h/help V/version
 end
 
 function __fish_fetchonce_needs_command
@@ -26,14 +26,6 @@ end
 
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_needs_command" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
-warn\t''
-info\t''
-debug\t''
-trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_needs_command" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
-journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_needs_command" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l jobs -d 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit -d 'Most messages to fetch from each account' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
@@ -43,6 +35,14 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -l ca-file -d 'Certifi
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''
 starttls\t''
 none\t''"
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
+warn\t''
+info\t''
+debug\t''
+trace\t''"
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
+journald\t''"
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l dry-run -d 'Show what would be done with each message, and change nothing, here or on the server'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s q -l quiet -d 'Tell only what went wrong'
@@ -70,14 +70,14 @@ starttls\t''
 none\t''"
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l dry-run -d 'Show what would be done with each message, and change nothing, here or on the server'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s q -l quiet -d 'Tell only what went wrong'
@@ -94,133 +94,133 @@ starttls\t''
 none\t''"
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l json -d 'Print one JSON object a line'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l runs -d 'How many runs to show, the newest first' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l json -d 'Print one JSON object a line'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -f -a "rename" -d 'Give an account another name; it keeps all that it knows, so nothing is fetched again'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and not __fish_seen_subcommand_from rename accept-target" -f -a "accept-target" -d 'Accept the configured Maildir as it is now, after a restore or a wanted deletion'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l into -d 'Its Maildir, for an account that no configuration knows' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l fetch-interrupted-again -d 'Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -f -a "skip" -d 'Never fetch the undelivered message with this unique-id'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -f -a "verify" -d 'Check the messages whose files a failed disk operation left in doubt, and make them whole'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l repair -d 'Rewrite what is whole, and have the rest fetched again'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand man" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l log-level -d 'Log what happens, as far as it is at least this serious [default: nothing]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l log-to -d 'Where the log goes [default: stderr]; alone it logs from level info on' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l trace -d 'Append what is said on each connection to a file that only you may read, without passwords and without mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand completions" -s h -l help -d 'Print help'

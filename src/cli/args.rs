@@ -50,10 +50,10 @@ pub(super) struct Cli {
     pub(super) state_dir: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(super) logging: LoggingArgs,
+    pub(super) fetch: FetchArgs,
 
     #[command(flatten)]
-    pub(super) fetch: FetchArgs,
+    pub(super) logging: LoggingArgs,
 
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -86,15 +86,15 @@ impl FetchArgs {
 /// For the case that something goes wrong.
 #[derive(Args, Clone, Debug)]
 pub(super) struct LoggingArgs {
-    /// Log what happens, as far as it is at least this serious [default: nothing]
+    /// Log what happens, from this level on [default: no log]
     #[arg(long, global = true, display_order = GLOBAL_ORDER, value_enum, value_name = "LEVEL", help_heading = LOGGING)]
     pub(super) log_level: Option<LogLevel>,
 
-    /// Where the log goes [default: stderr]; alone it logs from level info on
+    /// Where the log goes [default: stderr]; alone it means level info
     #[arg(long, global = true, display_order = GLOBAL_ORDER, value_enum, value_name = "PLACE", help_heading = LOGGING)]
     pub(super) log_to: Option<LogTo>,
 
-    /// Append what is said on each connection to a file that only you may read, without passwords and without mail
+    /// Append what is said on each connection to a file of yours, without passwords and mail
     #[arg(long, global = true, display_order = GLOBAL_ORDER, value_name = "FILE", help_heading = LOGGING)]
     pub(super) trace: Option<PathBuf>,
 }

@@ -113,7 +113,7 @@ impl Exit {
             }
             Self::Io => {
                 "reading, writing or syncing failed; the disk is full, or too small for a message; messages are in \
-                 doubt after a failed sync"
+                 doubt after a failed sync; the file of `--trace` cannot be opened"
             }
             Self::TryLater => {
                 "another fetchonce is at work on the account; the mailbox is in use; login delay; silence; the time is \
@@ -125,7 +125,7 @@ impl Exit {
             Self::Credentials => "the login was rejected; there is no password",
             Self::Config => {
                 "the configuration is wrong; the index is of a newer version; a password would go out unprotected; the \
-                 mailbox is known by another name"
+                 mailbox is known by another name; there is no journal for `--log-to journald`"
             }
             Self::Interrupted => "SIGINT or SIGTERM",
         }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+
 use crate::support::dovecot::{EXPIRED, GOOD, MISNAMED, PASSWORD};
 use crate::support::mail::names_in;
 use crate::support::{Account, Dovecot, Place, corpus, difference, leftovers, mail_in};
@@ -138,6 +140,31 @@ fn i9_no_credentials_are_sent_to_a_server_that_cannot_prove_its_name() {
     place.configure(&account(&dovecot, "alice", "starttls", "none"));
     place.fetch().ok();
     assert!(asked_for_login(), "{:?}", dovecot.log());
+}
+
+/// I9: the trace of a real login over TLS, as a bug report would have it.
+#[test]
+fn i9_a_trace_of_a_real_session_holds_neither_password_nor_mail() {
+    let Some(dovecot) = Dovecot::start(&["alice"]) else { return };
+    dovecot.store("alice", &corpus::messages(3));
+    let message = base64::engine::general_purpose::STANDARD.encode(format!("\0alice\0{PASSWORD}"));
+    for tls in ["implicit", "starttls"] {
+        let place = Place::new();
+        place.configure(&account(&dovecot, "alice", tls, "forever"));
+        place.run(place.fetch_command().args(["--trace", tls, "--log-level", "trace"])).ok();
+        let trace = std::fs::read_to_string(place.path(tls)).unwrap();
+        let log = std::fs::read_to_string(place.path("stderr")).unwrap();
+        for line in ["-- TLS established", "S: SASL PLAIN", "C: AUTH PLAIN ***", "S: +OK Logged in.", "-- closed"] {
+            assert!(trace.contains(&format!(" work 1 {line}\n")), "{tls}: no {line} in {trace}");
+        }
+        assert_eq!(trace.matches(" octets, end mark seen]\n").count(), 3, "{tls}: {trace}");
+        for text in [&trace, &log] {
+            assert!(
+                !text.contains(PASSWORD) && !text.contains(&message) && !text.contains("Subject:"),
+                "{tls}: {text}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -84,8 +84,10 @@ fn is_general(arg: &Arg) -> bool {
 }
 
 fn options<'a>(page: &mut Page, args: impl Iterator<Item = &'a Arg>) {
+    let mut args: Vec<&Arg> = args.filter(|arg| !arg.is_hide_set()).collect();
+    args.sort_by_key(|arg| arg.get_help_heading().is_some());
     let mut heading = None;
-    for arg in args.filter(|arg| !arg.is_hide_set()) {
+    for arg in args {
         if arg.get_help_heading() != heading {
             heading = arg.get_help_heading();
             page.paragraph(&format!("{}:", heading.unwrap_or("Options")));
