@@ -1,15 +1,17 @@
 //! `--trace FILE`: what was said on each connection, for bug reports, one line after the other:
 //!
 //! ```text
+//! 2026-03-02T08:14:09.041Z - 0 -- fetchonce 0.1.0
 //! 2026-03-02T08:14:09.123Z work 1 C: USER alice
 //! ```
 //!
-//! Time, account, the account's connections counted from 1, who speaks, and what (see [`NotedLine`]).
+//! Time, account, the account's connections counted from 1, who speaks, and what (see [`NotedLine`]). Each run begins
+//! with its version.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,6 +23,11 @@ use crate::config::AccountName;
 use crate::pop3::{NotedLine, Tracer};
 use crate::report::Exit;
 use crate::report::human::Told;
+
+/// What follows the time in the first line.
+const BEGINS: &[u8] = b" - 0 -- fetchonce ";
+/// The length of each line's time, in octets.
+const TIME_OCTETS: usize = "2026-03-02T08:14:09.123Z".len();
 
 /// The file that all accounts write to.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ impl TraceFile {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let file = private(path).map_err(|error| {
             let what = format!("cannot write a trace to {}", path.display());
-            let hint = "name a new file, or one of yours that is no link";
+            let hint = "name a new file, or one that holds a trace already";
             Failure::new(Exit::Io, anyhow::Error::new(error).context(what), hint)
         })?;
         let trace = Self { path: path.to_owned(), file: Mutex::new(file), failure: OnceLock::new() };
@@ -68,16 +75,22 @@ impl TraceFile {
     }
 }
 
-/// A regular file of this user that nobody else may read; a link is not followed.
+/// A new file, or a trace of this user, that nobody else may read; a link is not followed.
 fn private(path: &Path) -> io::Result<File> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(io::Error::other("it belongs to another user"));
+    }
+    // Whatever else a mistyped name leads to, an index say, stays as it is.
+    let mut start = [0; TIME_OCTETS + BEGINS.len()];
+    let octets = file.read_at(&mut start, 0)?;
+    if octets > 0 && !start[TIME_OCTETS..].starts_with(BEGINS) {
+        return Err(io::Error::other("it holds something else"));
     }
     file.set_permissions(Permissions::from_mode(0o600))?;
     Ok(file)
@@ -134,6 +147,18 @@ mod tests {
             assert!(TraceFile::open(path).is_err(), "{}", path.display());
         }
         assert!(!elsewhere.exists());
+    }
+
+    #[test]
+    fn a_file_that_holds_something_else_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        for content in ["x", "[account.work]\nserver = \"pop.example.com\"\nuser = \"alice\"\n"] {
+            std::fs::write(&path, content).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+            assert!(TraceFile::open(&path).is_err());
+            assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), (content, 0o640));
+        }
     }
 
     /// What is written fails; who is noted does not hear of it.
