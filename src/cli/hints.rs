@@ -9,7 +9,7 @@ use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError};
 use crate::index::IndexError;
-use crate::pop3::{AuthFailure, SessionError, TlsError};
+use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
 use crate::report::Exit;
 
 /// The option of `account accept-target` that gives a lost Maildir up.
@@ -139,9 +139,13 @@ impl Place {
                 "look at user and password; some providers want POP3 switched on, or a password made for programs"
                     .to_owned()
             }
-            AuthFailure::Busy { .. } => {
-                format!("another program reads this mailbox, or asked just now: {} later", self.again)
+            AuthFailure::Busy { code: Some(ResponseCode::LoginDelay), .. } => {
+                format!("the server wants a pause between two logins: {} later, and fetch less often", self.again)
             }
+            AuthFailure::Busy { code: Some(ResponseCode::SysTemp), .. } => {
+                format!("the server is in passing trouble: {} later", self.again)
+            }
+            AuthFailure::Busy { .. } => format!("another program reads this mailbox: {} later", self.again),
             AuthFailure::Unavailable { .. } => "ask the provider: the server's trouble needs a person".to_owned(),
             AuthFailure::ClearText => {
                 "use TLS; only where nobody can listen, allow it: `allow_cleartext = true`, `--allow-cleartext`"
@@ -173,13 +177,21 @@ fn of_tls(error: &TlsError) -> String {
             "`ca_file` must name certificates in PEM form".to_owned()
         }
         TlsError::Setup { .. } => "look after this machine's OpenSSL and its certificates".to_owned(),
-        TlsError::Certificate { .. } => {
-            "look at the server's name; a certificate of your own is trusted by `ca_file` or `--ca-file`; no password was \
-             sent"
-            .to_owned()
-        }
+        TlsError::Certificate { distrust, .. } => format!("{}; no password was sent", of_certificate(distrust)),
         TlsError::Handshake { .. } => {
             "look at port and tls: 995 is for implicit TLS, 110 for starttls; no password was sent".to_owned()
         }
+    }
+}
+
+fn of_certificate(distrust: &Distrust) -> &'static str {
+    match distrust {
+        Distrust::SelfSigned | Distrust::UnknownIssuer => {
+            "if you know it, name it or its issuer's by `ca_file` or `--ca-file`; if not, somebody may be on the line"
+        }
+        Distrust::Expired => "the provider must renew it; if it did, look at this machine's clock",
+        Distrust::NotYetValid => "look at this machine's clock",
+        Distrust::WrongName => "look at the name of the server: it must be the one that the certificate is for",
+        Distrust::Other(_) => "ask the provider",
     }
 }

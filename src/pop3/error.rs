@@ -145,13 +145,13 @@ pub enum TlsError {
         /// What the library says.
         reason: String,
     },
-    /// The server's certificate is not to be trusted: its issuer, its time or its host name is wrong.
-    #[error("the certificate of {host} is not valid: {reason}")]
+    /// The server's certificate is not to be trusted.
+    #[error("the certificate of {host} is not valid: {distrust}")]
     Certificate {
         /// The host name that was to be proven.
         host: String,
-        /// What the library says.
-        reason: String,
+        /// What is wrong with it.
+        distrust: Distrust,
     },
     /// The other side speaks no TLS, or none that is still safe.
     #[error("the TLS handshake with {host} failed: {reason}")]
@@ -161,6 +161,29 @@ pub enum TlsError {
         /// What the library says.
         reason: String,
     },
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Distrust {
+    /// It is its own issuer, and not among the trusted ones.
+    #[error("it is signed by itself")]
+    SelfSigned,
+    /// No trusted certificate vouches for it.
+    #[error("nobody who is trusted here vouches for it")]
+    UnknownIssuer,
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// It does not prove the host name that was asked for.
+    #[error("it is for another name")]
+    WrongName,
+    /// Something else, in the words of the TLS library, escaped.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// Why a login failed.

@@ -64,7 +64,7 @@ mod transfer;
 mod tests;
 
 pub use auth::Credentials;
-pub use error::{AuthFailure, RetrError, SessionError, TlsError, Unsettled};
+pub use error::{AuthFailure, Distrust, RetrError, SessionError, TlsError, Unsettled};
 pub use guard::Timing;
 pub use notes::{NotedLine, Notes, Tracer};
 pub use proof::{Matched, SightedContent, Sighting};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
 
-use super::error::{SessionError, TlsError};
+use super::error::{Distrust, SessionError, TlsError};
 use super::guard::{self, Guard};
 use crate::host::Host;
 use crate::model::{Octets, escaped, limits};
@@ -71,9 +71,29 @@ fn failure(host_name: &str, error: &native_tls::Error) -> SessionError {
     match text.split_once("certificate verify failed") {
         Some((_, detail)) => {
             let reason = detail.rsplit_once(" (").map_or(detail, |(_, why)| why.trim_end_matches(')'));
-            TlsError::Certificate { host, reason: escaped(reason.as_bytes(), limits::SHOWN_CHARS) }.into()
+            TlsError::Certificate { host, distrust: distrust(reason) }.into()
         }
         None => TlsError::Handshake { host, reason: shown(error) }.into(),
+    }
+}
+
+/// What OpenSSL means by the reason that it gives for refusing a certificate.
+fn distrust(reason: &str) -> Distrust {
+    let text = reason.to_ascii_lowercase();
+    let says = |words: &str| text.contains(words);
+    let of_issuer = ["in certificate chain", "issuer certificate", "unable to verify the first", "signature failure"];
+    if of_issuer.into_iter().any(says) {
+        Distrust::UnknownIssuer
+    } else if says("self-signed") || says("self signed") {
+        Distrust::SelfSigned
+    } else if says("has expired") {
+        Distrust::Expired
+    } else if says("not yet valid") {
+        Distrust::NotYetValid
+    } else if says("hostname mismatch") || says("ip address mismatch") {
+        Distrust::WrongName
+    } else {
+        Distrust::Other(escaped(reason.as_bytes(), limits::SHOWN_CHARS))
     }
 }
 
@@ -84,4 +104,31 @@ pub(super) fn is_end_of_stream(text: &str) -> bool {
 
 fn shown(error: &native_tls::Error) -> String {
     escaped(error.to_string().as_bytes(), limits::SHOWN_CHARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of OpenSSL 1.1 and 3.
+    #[test]
+    fn reasons_of_openssl_are_understood() {
+        for (reason, expected) in [
+            ("self-signed certificate", Distrust::SelfSigned),
+            ("self signed certificate", Distrust::SelfSigned),
+            ("self-signed certificate in certificate chain", Distrust::UnknownIssuer),
+            ("unable to get local issuer certificate", Distrust::UnknownIssuer),
+            ("unable to get issuer certificate", Distrust::UnknownIssuer),
+            ("unable to verify the first certificate", Distrust::UnknownIssuer),
+            // Another authority of the same name.
+            ("certificate signature failure", Distrust::UnknownIssuer),
+            ("certificate has expired", Distrust::Expired),
+            ("certificate is not yet valid", Distrust::NotYetValid),
+            ("hostname mismatch", Distrust::WrongName),
+            ("IP address mismatch", Distrust::WrongName),
+            ("EE certificate key too weak\x1b", Distrust::Other("EE certificate key too weak\\u{1b}".into())),
+        ] {
+            assert_eq!(distrust(reason), expected, "{reason}");
+        }
+    }
 }
