@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::command::{Command, CommandError};
 use super::error::AuthFailure;
 use super::reply::{Capabilities, Refusal, ResponseCode, Status};
-use super::session::{Authorization, Session, Transaction};
+use super::session::{Authorization, Mechanism, Session, Transaction};
 
 /// Who logs in.
 #[derive(Clone, Debug)]
@@ -30,20 +30,22 @@ impl<'h> Session<'h, Authorization> {
             return Err(AuthFailure::ClearText);
         }
         self.link.notes.keep_secret(credentials);
-        let verdict = if self.capabilities.has_mechanism("PLAIN") {
+        let (mechanism, verdict) = if self.capabilities.has_mechanism("PLAIN") {
             tracing::debug!(mechanism = "PLAIN", "logging in");
             match self.auth_plain(credentials)? {
-                Err(Refusal { code: None, .. }) if self.capabilities.user => self.user_and_pass(credentials)?,
-                verdict => verdict,
+                Err(Refusal { code: None, .. }) if self.capabilities.user => {
+                    (Mechanism::UserAndPass, self.user_and_pass(credentials)?)
+                }
+                verdict => (Mechanism::Plain, verdict),
             }
         } else if self.capabilities.user || self.capabilities.sasl.is_none() {
-            self.user_and_pass(credentials)?
+            (Mechanism::UserAndPass, self.user_and_pass(credentials)?)
         } else {
             let offered = self.capabilities.sasl.unwrap_or_default().join(" ");
             return Err(AuthFailure::NoMechanism { offered: self.link.notes.shown(offered.as_bytes()) });
         };
         verdict.map_err(|refusal| failure(refusal, &self.capabilities))?;
-        Ok(self.into_transaction()?)
+        Ok(self.into_transaction(mechanism)?)
     }
 
     fn user_and_pass(&mut self, credentials: &Credentials) -> Result<Result<(), Refusal>, AuthFailure> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::command::CommandError;
 use super::reply::ResponseCode;
+use super::tls;
 use crate::host::ConnectError;
 use crate::model::{MessageNumber, Octets};
 
@@ -119,6 +120,20 @@ pub enum SessionError {
     /// The caller broke an order that the session keeps: a mistake in this program.
     #[error("out of order: {0}")]
     Misuse(&'static str),
+}
+
+impl SessionError {
+    /// Whether it is TLS that failed: not the connection below it, and not what was said within it.
+    #[must_use]
+    pub fn is_of_tls(&self) -> bool {
+        match self {
+            Self::Tls(_) | Self::NoStls | Self::StlsRefused { .. } | Self::StlsInjected => true,
+            Self::Closed { during, .. } | Self::Silence { during, .. } | Self::Deadline { during } => {
+                during == tls::HANDSHAKE
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Why there is no TLS session.

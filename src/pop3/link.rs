@@ -112,6 +112,14 @@ impl<'h> Link<'h> {
         Self::over_tls(connector, host, guard, 0, self.notes)
     }
 
+    /// The TLS on the link.
+    pub(super) fn tls(&self) -> Option<&TlsStream<Guard<'h>>> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => Some(stream),
+        }
+    }
+
     /// Whether a command may be sent now.
     pub(super) fn is_idle(&self) -> bool {
         self.owed == 0

@@ -13,6 +13,7 @@
 //! ```
 //!
 //! - [`open`] gives a session whose TLS is verified and complete; with STLS it sends nothing but CAPA and STLS before.
+//!   [`shown_certificate`] tells of a server that it refused, and gives no session.
 //! - [`Session::authenticate`] consumes the session: a failed login ends the connection.
 //! - [`Session::listing`] comes before any [`Session::retr`] (I1).
 //! - [`Session::retr`] streams to a sink; the message is whole only when it returns `Ok`. A sink that fails leaves the
@@ -47,6 +48,7 @@
 //! ```
 
 mod auth;
+mod certificate;
 pub mod command;
 mod error;
 mod guard;
@@ -64,10 +66,13 @@ mod transfer;
 mod tests;
 
 pub use auth::Credentials;
+pub use certificate::Certificate;
 pub use error::{AuthFailure, Distrust, RetrError, SessionError, TlsError, Unsettled};
 pub use guard::Timing;
 pub use notes::{NotedLine, Notes, Tracer};
 pub use proof::{Matched, SightedContent, Sighting};
 pub use reply::{Capabilities, DropListing, Expire, ResponseCode};
-pub use session::{Authorization, Endpoint, Session, TlsMode, Transaction, Update, open};
+pub use session::{
+    Authorization, Endpoint, Mechanism, Protection, Session, TlsMode, Transaction, Update, open, shown_certificate,
+};
 pub use transfer::{DeleOutcome, Retrieved, TopReply};

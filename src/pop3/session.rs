@@ -5,6 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use native_tls::TlsConnector;
+
+use super::certificate::Certificate;
 use super::command::Command;
 use super::error::{SessionError, Unsettled};
 use super::guard::{self, Guard, Timing};
@@ -46,6 +49,36 @@ pub struct Endpoint {
 #[derive(Debug)]
 pub struct Authorization {
     pub(super) may_send_password: bool,
+    is_loopback: bool,
+}
+
+/// What protects a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Protection {
+    /// TLS. The certificate is verified; `None` where it is not understood.
+    Tls(Option<Certificate>),
+    /// Nothing, and nothing is needed: the other end is on this machine.
+    Loopback,
+    /// Nothing: everyone on the way can read it.
+    ClearText,
+}
+
+/// How a session logged in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mechanism {
+    /// SASL PLAIN (RFC 4616).
+    Plain,
+    /// USER and PASS (RFC 1939 §7).
+    UserAndPass,
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "AUTH PLAIN",
+            Self::UserAndPass => "USER and PASS",
+        })
+    }
 }
 
 /// The state after the login.
@@ -53,6 +86,7 @@ pub struct Authorization {
 pub struct Transaction {
     /// Tells this session's sightings from those of any other.
     pub(super) tag: u64,
+    mechanism: Mechanism,
     /// Whether UIDL was answered, with a listing or with `-ERR` (I1).
     pub(super) listed: bool,
     /// Messages that were RETRed and are neither delivered nor held (I4).
@@ -102,20 +136,48 @@ pub fn open<'h>(
         TlsMode::None => None,
         _ => Some(notes.checked(tls::connector(host, endpoint.ca_file.as_deref()).map_err(SessionError::from))?),
     };
+    open_with(host, endpoint, timing, connector.as_ref(), notes)
+}
+
+/// The certificate that a server shows, trusted or not: what is wrong with one for which [`open`] failed.
+///
+/// Nothing but this leaves the connection, and no credentials can go over it: there is no session to give them to.
+#[must_use]
+pub fn shown_certificate(
+    host: &dyn Host,
+    endpoint: &Endpoint,
+    timing: Timing,
+    mut notes: Notes,
+) -> Option<Certificate> {
+    notes.begin(endpoint);
+    notes.event("only to look at the certificate, which is not verified");
+    let connector = tls::connector_that_trusts_all().ok()?;
+    let session = open_with(host, endpoint, timing, Some(&connector), notes).ok()?;
+    session.link.tls().and_then(tls::certificate)
+}
+
+fn open_with<'h>(
+    host: &'h dyn Host,
+    endpoint: &Endpoint,
+    timing: Timing,
+    connector: Option<&TlsConnector>,
+    notes: Notes,
+) -> Result<Session<'h, Authorization>, SessionError> {
     let wire = notes.checked(connect(host, endpoint, timing))?;
     notes.event(&wire.peer().map_or("connected".to_owned(), |peer| format!("connected to {peer}")));
-    let may_send_password = endpoint.tls != TlsMode::None || endpoint.allow_cleartext || wire.is_loopback();
+    let is_loopback = wire.is_loopback();
+    let may_send_password = endpoint.tls != TlsMode::None || endpoint.allow_cleartext || is_loopback;
     let guard = Guard::new(host, wire, timing).map_err(|error| guard::failed(error, "the connection"));
     let guard = notes.checked(guard)?;
-    let link = match &connector {
+    let link = match connector {
         Some(connector) if endpoint.tls == TlsMode::Implicit => Link::secured(connector, &endpoint.host, guard, notes)?,
         _ => Link::new(guard, notes),
     };
-    let (capabilities, state) = (Capabilities::default(), Authorization { may_send_password });
+    let (capabilities, state) = (Capabilities::default(), Authorization { may_send_password, is_loopback });
     let mut session = Session { link, capabilities, state };
     session.greeting()?;
     session.ask_capabilities()?;
-    match &connector {
+    match connector {
         Some(connector) if endpoint.tls == TlsMode::StartTls => session.start_tls(connector, &endpoint.host),
         _ => Ok(session),
     }
@@ -131,6 +193,16 @@ fn connect(host: &dyn Host, endpoint: &Endpoint, timing: Timing) -> Result<Box<d
 }
 
 impl<'h> Session<'h, Authorization> {
+    /// What protects the connection.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        match self.link.tls() {
+            Some(stream) => Protection::Tls(tls::certificate(stream)),
+            None if self.state.is_loopback => Protection::Loopback,
+            None => Protection::ClearText,
+        }
+    }
+
     fn greeting(&mut self) -> Result<(), SessionError> {
         let refused =
             |Refusal { code, text }| SessionError::Refused { command: "the connection".to_owned(), code, text };
@@ -139,7 +211,7 @@ impl<'h> Session<'h, Authorization> {
         Ok(())
     }
 
-    fn start_tls(mut self, connector: &native_tls::TlsConnector, host: &str) -> Result<Self, SessionError> {
+    fn start_tls(mut self, connector: &TlsConnector, host: &str) -> Result<Self, SessionError> {
         if self.capabilities.known && !self.capabilities.stls {
             return Err(SessionError::NoStls);
         }
@@ -152,10 +224,10 @@ impl<'h> Session<'h, Authorization> {
     }
 
     /// The same connection after a login, its capabilities asked anew (RFC 2449 §5).
-    pub(super) fn into_transaction(self) -> Result<Session<'h, Transaction>, SessionError> {
+    pub(super) fn into_transaction(self, mechanism: Mechanism) -> Result<Session<'h, Transaction>, SessionError> {
         static NEXT_TAG: AtomicU64 = AtomicU64::new(0);
         let tag = NEXT_TAG.fetch_add(1, Ordering::Relaxed);
-        let state = Transaction { tag, listed: false, unsettled: BTreeSet::new(), unfinished: None };
+        let state = Transaction { tag, mechanism, listed: false, unsettled: BTreeSet::new(), unfinished: None };
         let mut session = Session { link: self.link, capabilities: self.capabilities, state };
         session.ask_capabilities()?;
         Ok(session)
@@ -196,6 +268,12 @@ impl<S> Session<'_, S> {
 }
 
 impl Session<'_, Transaction> {
+    /// How the session logged in.
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        self.state.mechanism
+    }
+
     /// How many messages the maildrop holds, and their size together.
     pub fn stat(&mut self) -> Result<DropListing, SessionError> {
         let text = self.link.demand(&Command::Stat)?;

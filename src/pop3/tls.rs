@@ -4,8 +4,9 @@ use std::error::Error as _;
 use std::io;
 use std::path::Path;
 
-use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
+use native_tls::{HandshakeError, Protocol, TlsConnector, TlsStream};
 
+use super::certificate::Certificate;
 use super::error::{Distrust, SessionError, TlsError};
 use super::guard::{self, Guard};
 use crate::host::Host;
@@ -14,7 +15,7 @@ use crate::model::{Octets, escaped, limits};
 /// Largest file of CA certificates.
 const CA_FILE_OCTETS: Octets = Octets(4 * 1024 * 1024);
 /// The phase as errors name it.
-const HANDSHAKE: &str = "the TLS handshake";
+pub(super) const HANDSHAKE: &str = "the TLS handshake";
 
 /// A connector that trusts the system's roots and the certificates in `ca_file` (PEM, one or several).
 pub(super) fn connector(host: &dyn Host, ca_file: Option<&Path>) -> Result<TlsConnector, TlsError> {
@@ -29,10 +30,23 @@ pub(super) fn connector(host: &dyn Host, ca_file: Option<&Path>) -> Result<TlsCo
     builder.build().map_err(setup)
 }
 
-fn read_certificates(host: &dyn Host, path: &Path) -> Result<Vec<Certificate>, TlsError> {
+/// A connector that takes any certificate: what it connects must be told nothing, and believed nothing.
+pub(super) fn connector_that_trusts_all() -> Result<TlsConnector, TlsError> {
+    let mut builder = TlsConnector::builder();
+    builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
+    builder.build().map_err(|error| TlsError::Setup { reason: shown(&error) })
+}
+
+/// What the other side's certificate says of itself.
+pub(super) fn certificate(stream: &TlsStream<Guard<'_>>) -> Option<Certificate> {
+    let der = stream.peer_certificate().ok()??.to_der().ok()?;
+    Certificate::parse(&der)
+}
+
+fn read_certificates(host: &dyn Host, path: &Path) -> Result<Vec<native_tls::Certificate>, TlsError> {
     let unread = |source| TlsError::CaFile { path: path.to_owned(), source };
     let pem = host.read_file(path, CA_FILE_OCTETS).map_err(unread)?;
-    match Certificate::stack_from_pem(&pem) {
+    match native_tls::Certificate::stack_from_pem(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(TlsError::NoCertificate { path: path.to_owned() }),
     }

@@ -200,6 +200,14 @@ fn i3_only_the_index_issues_receipts() {
 }
 
 #[test]
+fn i9_only_a_look_at_a_certificate_trusts_any() {
+    only_in("danger_accept_invalid_certs", |source| source.path == "pop3/tls.rs");
+    only_in("connector_that_trusts_all", |source| ["pop3/tls.rs", "pop3/session.rs"].contains(&&*source.path));
+    let session = sources().into_iter().find(|source| source.path == "pop3/session.rs").unwrap();
+    assert_eq!(session.text.matches("connector_that_trusts_all").count(), 1);
+}
+
+#[test]
 fn only_the_index_uses_sqlite() {
     only_in("rusqlite", |source| source.room() == "index");
 }

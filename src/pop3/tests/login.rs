@@ -1,12 +1,12 @@
 //! Opening and authenticating.
 
 use super::script::{Script, TIMING, credentials, endpoint};
-use crate::pop3::{AuthFailure, Credentials, Notes, ResponseCode, SessionError, TlsMode, open};
+use crate::pop3::{AuthFailure, Credentials, Mechanism, Notes, Protection, ResponseCode, SessionError, TlsMode, open};
 
 /// Logs in after the greeting, CAPA with these lines, and `rest`.
-fn login(capabilities: &str, rest: &str) -> (Script, Result<(), AuthFailure>) {
+fn login(capabilities: &str, rest: &str) -> (Script, Result<Mechanism, AuthFailure>) {
     let script = Script::new("+OK ready\nC: CAPA\n+OK").then(capabilities).then(".").then(rest);
-    let result = script.open().unwrap().authenticate(&credentials()).map(|_| ());
+    let result = script.open().unwrap().authenticate(&credentials()).map(|session| session.mechanism());
     (script, result)
 }
 
@@ -15,7 +15,7 @@ const NO_CAPA: &str = "C: CAPA\n-ERR";
 #[test]
 fn plain_with_an_initial_response_where_announced() {
     let (script, result) = login("SASL LOGIN PLAIN\nUSER", "C: AUTH PLAIN AGFsaWNlAHNlY3JldA==\n+OK\nC: CAPA\n-ERR");
-    result.unwrap();
+    assert_eq!(result.unwrap(), Mechanism::Plain);
     script.assert_done();
 }
 
@@ -45,7 +45,7 @@ fn user_and_pass_after_a_refused_mechanism_only() {
     let auth = "C: AUTH PLAIN AGFsaWNlAHNlY3JldA==";
     let (script, result) =
         login("SASL PLAIN\nUSER", &format!("{auth}\n-ERR no\nC: USER alice\n+OK\nC: PASS secret\n+OK\n{NO_CAPA}"));
-    result.unwrap();
+    assert_eq!(result.unwrap(), Mechanism::UserAndPass);
     script.assert_done();
     let (script, result) = login("SASL PLAIN\nUSER", &format!("{auth}\n-ERR [AUTH] no"));
     assert!(matches!(result, Err(AuthFailure::Rejected { .. })));
@@ -83,8 +83,9 @@ fn refused_logins_are_told_apart() {
 fn i9_no_password_goes_in_clear_text_to_another_machine() {
     for capabilities in ["USER", "SASL PLAIN"] {
         let script = Script::new("+OK\nC: CAPA\n+OK").then(capabilities).then(".").remote();
-        let result = script.open().unwrap().authenticate(&credentials());
-        assert!(matches!(result, Err(AuthFailure::ClearText)));
+        let session = script.open().unwrap();
+        assert_eq!(session.protection(), Protection::ClearText);
+        assert!(matches!(session.authenticate(&credentials()), Err(AuthFailure::ClearText)));
         assert_eq!(script.heard(), "CAPA\r\n");
     }
     let script = Script::new(super::script::LOGIN).remote();

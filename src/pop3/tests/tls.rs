@@ -20,7 +20,10 @@ use openssl::x509::{X509, X509Name};
 
 use super::script::credentials;
 use crate::host::{Host as _, RealHost};
-use crate::pop3::{Distrust, Endpoint, Notes, SessionError, Timing, TlsError, TlsMode, Update, open};
+use crate::pop3::{
+    Certificate, Distrust, Endpoint, Notes, Protection, SessionError, Timing, TlsError, TlsMode, Update, open,
+    shown_certificate,
+};
 
 struct Authority {
     key: PKey<Private>,
@@ -170,6 +173,47 @@ fn i9_an_invalid_certificate_gets_no_octet() {
     }
 }
 
+/// I9: what tells of a refused certificate logs in nowhere.
+#[test]
+fn i9_a_certificate_is_told_whether_it_is_trusted_or_not() {
+    let ca = Authority::new();
+    let host = RealHost::new(Arc::new(AtomicBool::new(false)));
+    let timing = Timing { silence: Duration::from_secs(2), run_deadline: host.elapsed() + Duration::from_secs(20) };
+    let endpoint = |port| Endpoint {
+        host: "localhost".into(),
+        port,
+        tls: TlsMode::Implicit,
+        ca_file: Some(ca.file()),
+        allow_cleartext: false,
+    };
+    let server = |claim: &Claim| {
+        let acceptor = ca.acceptor(claim, None);
+        serve(move |stream| converse(acceptor.accept(stream).unwrap(), "+OK\r\n", &["-ERR\r\n"]).1)
+    };
+    let now = host.now();
+    let is_in_days = |certificate: &Certificate, days: i64| {
+        (now.0 + days * 86_400 - 60..=now.0 + days * 86_400 + 60).contains(&certificate.until.0)
+    };
+
+    let (port, heard) = server(&GOOD);
+    let Protection::Tls(Some(good)) = open(&host, &endpoint(port), timing, Notes::default()).unwrap().protection()
+    else {
+        panic!("no certificate")
+    };
+    assert_eq!((good.names.as_slice(), good.issuer.as_str()), (&["localhost".to_owned()][..], "test authority"));
+    assert!(is_in_days(&good, 30), "{good:?}");
+    assert_eq!(heard.join().unwrap(), "CAPA\r\n");
+
+    let (port, heard) = server(&Claim { name: "pop.example.com", days: -9..-1, self_signed: true });
+    let shown = shown_certificate(&host, &endpoint(port), timing, Notes::default()).unwrap();
+    assert_eq!(
+        (shown.names.as_slice(), shown.issuer.as_str()),
+        (&["pop.example.com".to_owned()][..], "pop.example.com")
+    );
+    assert!(is_in_days(&shown, -1), "{shown:?}");
+    assert_eq!(heard.join().unwrap(), "CAPA\r\n");
+}
+
 #[test]
 fn tls_1_1_is_refused() {
     let ca = Authority::new();
@@ -190,12 +234,12 @@ fn a_server_without_tls_is_told_from_a_silent_and_a_closing_one() {
 
     let (port, server) = serve(|mut stream| stream.read_to_end(&mut Vec::new()));
     let silent = connect(port, TlsMode::Implicit, None);
-    assert!(matches!(silent, Err(SessionError::Silence { .. })), "{silent:?}");
+    assert!(matches!(&silent, Err(error @ SessionError::Silence { .. }) if error.is_of_tls()), "{silent:?}");
     let _ = server.join();
 
     let (port, server) = serve(|mut stream| stream.read(&mut [0; 4096]));
     let closing = connect(port, TlsMode::Implicit, None);
-    assert!(matches!(closing, Err(SessionError::Closed { .. })), "{closing:?}");
+    assert!(matches!(&closing, Err(error @ SessionError::Closed { .. }) if error.is_of_tls()), "{closing:?}");
     let _ = server.join();
 }
 
