@@ -15,6 +15,9 @@ use crate::report::Exit;
 /// The option of `account accept-target` that gives a lost Maildir up.
 pub(super) const AGAIN_OPTION: &str = "--fetch-interrupted-again";
 
+/// Of a server that is not there, or not as expected.
+const LOOK_AT_PORT: &str = "look at `port` and `tls`: 995 is for implicit TLS, 110 for starttls";
+
 /// What hints name.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -104,9 +107,12 @@ impl Place {
             SessionError::Connect(ConnectError::UnknownHost { .. }) => {
                 "look at the name of the server, and at this machine's network".to_owned()
             }
-            SessionError::Connect(ConnectError::Refused { .. }) => format!(
-                "look at port and tls (995 is for implicit TLS, 110 for starttls); if they are right, {again} later"
-            ),
+            SessionError::Connect(ConnectError::Refused { .. }) => {
+                format!("{LOOK_AT_PORT}; if they are right, {again} later")
+            }
+            SessionError::Closed { .. } | SessionError::Silence { .. } if error.is_without_greeting() => {
+                format!("{LOOK_AT_PORT}; if they are right, {again} later")
+            }
             SessionError::Tls(error) => of_tls(error),
             SessionError::NoStls | SessionError::StlsRefused { .. } => {
                 "use implicit TLS (`pop3s://`, port 995); no password was sent".to_owned()
@@ -179,7 +185,7 @@ fn of_tls(error: &TlsError) -> String {
         TlsError::Setup { .. } => "look after this machine's OpenSSL and its certificates".to_owned(),
         TlsError::Certificate { distrust, .. } => format!("{}; no password was sent", of_certificate(distrust)),
         TlsError::Handshake { .. } => {
-            "look at port and tls: 995 is for implicit TLS, 110 for starttls; no password was sent".to_owned()
+            format!("{LOOK_AT_PORT}; no password was sent")
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::command::CommandError;
 use super::reply::ResponseCode;
-use super::tls;
+use super::{link, tls};
 use crate::host::ConnectError;
 use crate::model::{MessageNumber, Octets};
 
@@ -134,6 +134,12 @@ impl SessionError {
             _ => false,
         }
     }
+
+    /// Whether the server never greeted, as one does that waits for TLS on a connection without it.
+    #[must_use]
+    pub fn is_without_greeting(&self) -> bool {
+        matches!(self, Self::Closed { during, .. } | Self::Silence { during, .. } if during == link::GREETING)
+    }
 }
 
 /// Why there is no TLS session.
@@ -185,7 +191,7 @@ pub enum Distrust {
     #[error("it is signed by itself")]
     SelfSigned,
     /// No trusted certificate vouches for it.
-    #[error("nobody who is trusted here vouches for it")]
+    #[error("its issuer is not trusted here")]
     UnknownIssuer,
     /// Its time is over.
     #[error("it has expired")]

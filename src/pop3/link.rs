@@ -17,6 +17,8 @@ use super::reply::{Refusal, Status};
 use super::tls;
 use crate::model::limits;
 
+/// What a new link waits for, as errors name it.
+pub(super) const GREETING: &str = "the greeting";
 /// The read buffer, in octets: one a session, whatever the size of a message.
 const BUFFER_OCTETS: usize = 64 * 1024;
 
@@ -75,7 +77,7 @@ impl<'h> Link<'h> {
 
     fn over(stream: Stream<'h>, owed: usize, notes: Notes) -> Self {
         let buffer = vec![0; BUFFER_OCTETS].into_boxed_slice();
-        let during = "the greeting".to_owned();
+        let during = GREETING.to_owned();
         Self { stream, buffer, start: 0, end: 0, owed, during, reply_octets: 0, notes }
     }
 

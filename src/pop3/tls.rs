@@ -87,7 +87,7 @@ fn failure(host_name: &str, error: &native_tls::Error) -> SessionError {
             let reason = detail.rsplit_once(" (").map_or(detail, |(_, why)| why.trim_end_matches(')'));
             TlsError::Certificate { host, distrust: distrust(reason) }.into()
         }
-        None => TlsError::Handshake { host, reason: shown(error) }.into(),
+        None => TlsError::Handshake { host, reason: in_words(&text) }.into(),
     }
 }
 
@@ -111,6 +111,20 @@ fn distrust(reason: &str) -> Distrust {
     }
 }
 
+/// What OpenSSL means by an error of the handshake; other libraries speak for themselves.
+fn in_words(text: &str) -> String {
+    // error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record/ssl3_record.c:350:
+    let reason = if text.starts_with("error:") { text.split(':').nth(4).unwrap_or(text) } else { text };
+    let says = |words: &[&str]| words.iter().any(|words| reason.to_ascii_lowercase().contains(words));
+    if says(&["wrong version number", "packet length too long", "unknown protocol", "http request"]) {
+        "the server does not speak TLS there".to_owned()
+    } else if says(&["unsupported protocol", "protocol version", "version too low"]) {
+        "the server speaks no version of TLS that is still safe".to_owned()
+    } else {
+        escaped(reason.as_bytes(), limits::SHOWN_CHARS)
+    }
+}
+
 /// Whether the TLS library tells that the stream ended without its closing alert.
 pub(super) fn is_end_of_stream(text: &str) -> bool {
     text.to_ascii_lowercase().contains("unexpected eof")
@@ -123,6 +137,28 @@ fn shown(error: &native_tls::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failed_handshake_is_told_in_words() {
+        for (text, expected) in [
+            (
+                "error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record/ssl3_record.c:350:",
+                "the server does not speak TLS there",
+            ),
+            (
+                "error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:../x.c:1584:SSL alert number 70",
+                "the server speaks no version of TLS that is still safe",
+            ),
+            (
+                "error:0A000410:SSL routines:f:sslv3 alert\x1b handshake failure:x.c:1:",
+                "sslv3 alert\\u{1b} handshake failure",
+            ),
+            ("something: else", "something: else"),
+            ("error:", "error:"),
+        ] {
+            assert_eq!(in_words(text), expected);
+        }
+    }
 
     /// The words of OpenSSL 1.1 and 3.
     #[test]
