@@ -4,6 +4,7 @@
 //! DELIVERED. `cur/` too, since a reader may have moved a file there meanwhile. Never link and unlink: between the two a
 //! crash leaves two names.
 
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -77,7 +78,7 @@ impl<'h> Maildir<'h> {
         let maildir = Self::at(host, root, index_id);
         create_dirs(host, root)?;
         let names = host.list_dir(root).map_err(TargetError::io("read", root))?;
-        if !names.is_empty() && !SUBFOLDERS.iter().any(|sub| names.iter().any(|name| name == sub)) {
+        if is_something_else(&names) {
             return Err(TargetError::NotMaildir(root.to_owned()));
         }
         for sub in SUBFOLDERS {
@@ -380,14 +381,7 @@ fn digest(file: &mut dyn Read) -> io::Result<ContentId> {
 ///
 /// All folders above are synced, also those that exist: an earlier run may have made them and died before its sync.
 pub fn create_dirs(host: &dyn Host, path: &Path) -> Result<(), TargetError> {
-    let mut missing = Vec::new();
-    for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
-        if host.stat(folder).map_err(TargetError::io("look at", folder))?.is_some() {
-            break;
-        }
-        missing.push(folder);
-    }
-    for folder in missing.into_iter().rev() {
+    for folder in missing_dirs(host, path)?.into_iter().rev() {
         create_dir(host, folder)?;
     }
     for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
@@ -398,6 +392,23 @@ pub fn create_dirs(host: &dyn Host, path: &Path) -> Result<(), TargetError> {
         }
     }
     Ok(())
+}
+
+/// A folder and those above it, as far as they do not exist; the highest comes last.
+pub(super) fn missing_dirs<'p>(host: &dyn Host, path: &'p Path) -> Result<Vec<&'p Path>, TargetError> {
+    let mut missing = Vec::new();
+    for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+        if host.stat(folder).map_err(TargetError::io("look at", folder))?.is_some() {
+            break;
+        }
+        missing.push(folder);
+    }
+    Ok(missing)
+}
+
+/// Whether a folder with these names is neither a Maildir nor one that can become one.
+pub(super) fn is_something_else(names: &[OsString]) -> bool {
+    !names.is_empty() && !SUBFOLDERS.iter().any(|sub| names.iter().any(|name| name == sub))
 }
 
 fn is_foreign(error: &io::Error) -> bool {

@@ -5,6 +5,7 @@
 
 pub mod maildir;
 mod marker;
+pub mod survey;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -65,6 +65,9 @@ pub trait Host: Sync {
     /// What lies at `path`, symbolic links followed; `None` when nothing does.
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>>;
 
+    /// Whether this user may write to what lies at `path`: an error where not, or where nothing lies there.
+    fn may_write(&self, path: &Path) -> io::Result<()>;
+
     /// Opens a regular file for reading, without following a symbolic link.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>>;
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags, renameat_with};
 
 use super::{ConnectError, Host, NewFile, Stat, Wire};
 use crate::model::{Octets, Timestamp, limits};
@@ -176,6 +176,12 @@ impl Host for RealHost {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn may_write(&self, path: &Path) -> io::Result<()> {
+        let is_dir = fs::metadata(path)?.is_dir();
+        let wanted = if is_dir { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
+        Ok(rustix::fs::accessat(CWD, path, wanted, AtFlags::EACCESS)?)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {

@@ -92,6 +92,12 @@ impl Index<'_> {
         self.read(|db| credited_clock(db, now))
     }
 
+    /// The latest time at which any run began, also one that a wrong clock showed.
+    pub fn latest_run(&self) -> Result<Option<Timestamp>, IndexError> {
+        let sql = "SELECT clock_max FROM account";
+        self.read(|db| db.query_row(sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp))))
+    }
+
     /// The epoch in which unique-ids must have been proven.
     pub fn epoch(&self) -> Result<i64, IndexError> {
         self.read(|db| db.query_row("SELECT epoch FROM account", [], |row| row.get(0)))

@@ -91,9 +91,13 @@ impl<'h> Index<'h> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let connection =
             Connection::open_with_flags(read_only_uri(path), flags).map_err(|source| classify(path, source))?;
-        let index = Self { connection, host, path: path.to_owned(), id: String::new() };
+        let mut index = Self { connection, host, path: path.to_owned(), id: String::new() };
         index.read(|db| db.busy_timeout(BUSY_TIME))?;
-        Ok(if index.is_made()? { Some(index) } else { None })
+        if !index.is_made()? {
+            return Ok(None);
+        }
+        index.id = index.read_id()?;
+        Ok(Some(index))
     }
 
     /// An index in memory, from an image that [`Host::committed`] gave, or new: for simulations.
@@ -121,8 +125,12 @@ impl<'h> Index<'h> {
         let mut index = Self { connection, host, path: path.to_owned(), id: String::new() };
         index.configure().map_err(|source| classify(path, source))?;
         index.migrate(identity)?;
-        index.id = index.read(|db| db.query_row("SELECT index_id FROM account", [], |row| row.get(0)))?;
+        index.id = index.read_id()?;
         Ok(index)
+    }
+
+    fn read_id(&self) -> Result<String, IndexError> {
+        self.read(|db| db.query_row("SELECT index_id FROM account", [], |row| row.get(0)))
     }
 
     fn configure(&self) -> rusqlite::Result<()> {

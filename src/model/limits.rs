@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Timestamp;
+
 /// Longest unique-id kept; RFC 1939 §7 says 70.
 pub const UID_OCTETS: usize = 512;
 /// Longest status line or list line of a reply; RFC 1939 §3 says 512 with CRLF, lenient here.
@@ -56,3 +58,9 @@ pub const TROUBLED_SESSIONS: usize = 3;
 pub const ALARM_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 /// Runs that the index remembers, besides the last successful one.
 pub const RUNS_KEPT: i64 = 10_000;
+/// 2026-01-01: this version did not exist yet, so a clock that shows an earlier time is wrong.
+pub const EARLIEST_NOW: Timestamp = Timestamp(1_767_225_600);
+/// A certificate that ends so soon is worth a warning.
+pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+/// Longest unique-id that RFC 1939 §7 allows.
+pub const RFC_UID_OCTETS: usize = 70;

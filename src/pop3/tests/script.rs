@@ -289,6 +289,9 @@ impl Host for Script {
     fn stat(&self, _: &Path) -> io::Result<Option<Stat>> {
         unreachable!()
     }
+    fn may_write(&self, _: &Path) -> io::Result<()> {
+        unreachable!()
+    }
     fn open(&self, _: &Path) -> io::Result<Box<dyn Read>> {
         unreachable!()
     }
