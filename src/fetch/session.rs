@@ -73,7 +73,7 @@ impl<'r> Runner<'r, '_> {
     fn connect(&self) -> Result<Session<'r, Transaction>, FetchError> {
         let timing = Timing { silence: self.job.silence, run_deadline: self.deadline };
         let credentials = &self.job.credentials;
-        let notes = Notes::new(self.job.tracer.clone(), credentials);
+        let notes = Notes::new(self.job.tracer.clone(), Some(credentials));
         let session = pop3::open(self.host, &self.job.endpoint, timing, notes)?;
         Ok(session.authenticate(credentials)?)
     }

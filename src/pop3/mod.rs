@@ -31,7 +31,7 @@
 //! # use fetchonce::{host::Host, model::Octets, pop3};
 //! # fn run(host: &dyn Host, endpoint: &pop3::Endpoint, timing: pop3::Timing, credentials: &pop3::Credentials)
 //! # -> Result<(), Box<dyn std::error::Error>> {
-//! let notes = pop3::Notes::new(None, credentials);
+//! let notes = pop3::Notes::new(None, Some(credentials));
 //! let mut session = pop3::open(host, endpoint, timing, notes)?.authenticate(credentials)?;
 //! for message in session.listing()?.messages {
 //!     let mut stored = Vec::new();

@@ -61,12 +61,14 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// For a connection on which `credentials` will log in.
+    /// For a connection on which `credentials` will log in, where there are any.
     #[must_use]
-    pub fn new(tracer: Option<Arc<dyn Tracer>>, credentials: &Credentials) -> Self {
+    pub fn new(tracer: Option<Arc<dyn Tracer>>, credentials: Option<&Credentials>) -> Self {
         let mut notes = Self::default();
         notes.tracer = tracer;
-        notes.keep_secret(credentials);
+        if let Some(credentials) = credentials {
+            notes.keep_secret(credentials);
+        }
         notes
     }
 

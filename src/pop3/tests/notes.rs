@@ -28,7 +28,7 @@ impl Kept {
 }
 
 fn log_in<'s>(script: &'s Script, kept: &Arc<Kept>) -> Result<Session<'s, Transaction>, AuthFailure> {
-    let notes = Notes::new(Some(Arc::clone(kept) as Arc<dyn Tracer>), &credentials());
+    let notes = Notes::new(Some(Arc::clone(kept) as Arc<dyn Tracer>), Some(&credentials()));
     open(script, &endpoint(TlsMode::None), TIMING, notes)?.authenticate(&credentials())
 }
 
@@ -132,7 +132,7 @@ fn i9_a_user_name_that_is_the_password_is_withheld() {
     let script = Script::new("+OK\nC: CAPA\n-ERR\nC: USER same\n-ERR no");
     let kept = Arc::new(Kept::default());
     let same = Credentials { user: "same".to_owned(), password: "same".to_owned().into() };
-    let notes = Notes::new(Some(Arc::clone(&kept) as Arc<dyn Tracer>), &same);
+    let notes = Notes::new(Some(Arc::clone(&kept) as Arc<dyn Tracer>), Some(&same));
     let session = open(&script, &endpoint(TlsMode::None), TIMING, notes).unwrap();
     session.authenticate(&same).unwrap_err();
     assert!(kept.lines().iter().all(|line| !line.contains("same")), "{:?}", kept.lines());
