@@ -32,9 +32,13 @@ pub enum Palette {
 
 impl Palette {
     fn label(self, word: &str, code: &str) -> String {
+        self.word(&format!("{word}:"), code)
+    }
+
+    pub(super) fn word(self, word: &str, code: &str) -> String {
         match self {
-            Self::Plain => format!("{word}:"),
-            Self::Colour => format!("\x1b[{code}m{word}:\x1b[0m"),
+            Self::Plain => word.to_owned(),
+            Self::Colour => format!("\x1b[{code}m{word}\x1b[0m"),
         }
     }
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
 use super::decided::Action;
+use super::finding::Finding;
 use super::human::{self, Told, printable};
 use super::{Event, Exit, Problem, Summary};
 use crate::model::{RowState, Timestamp};
@@ -30,6 +31,7 @@ pub enum Record<'a> {
     Warning(ToldRecord<'a>),
     Summary(SummaryRecord<'a>),
     Status(StatusRecord<'a>),
+    Check(CheckRecord<'a>),
     End { exit_code: u8 },
 }
 
@@ -153,6 +155,18 @@ pub struct AlarmRecord {
     pub alarm: &'static str,
     pub what: String,
     pub hint: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct CheckRecord<'a> {
+    pub account: Option<&'a str>,
+    pub area: &'static str,
+    pub verdict: &'static str,
+    pub what: String,
+    pub caused_by: Vec<String>,
+    pub hint: Option<String>,
+    pub exit_code: u8,
 }
 
 impl<'a> Record<'a> {
@@ -279,6 +293,23 @@ impl<'a> ProblemRecord<'a> {
     }
 }
 
+impl<'a> CheckRecord<'a> {
+    /// What a check found.
+    #[must_use]
+    pub fn new(account: Option<&'a str>, finding: &Finding) -> Self {
+        let Finding { area, verdict, what, causes, hint, exit } = finding;
+        Self {
+            account,
+            area: area.name(),
+            verdict: verdict.name(),
+            what: printable(what),
+            caused_by: causes.iter().map(|cause| printable(cause)).collect(),
+            hint: hint.as_deref().map(printable),
+            exit_code: exit.code(),
+        }
+    }
+}
+
 impl<'a> SummaryRecord<'a> {
     /// What an account's run did.
     #[must_use]
@@ -308,6 +339,7 @@ mod tests {
 
     use serde_json::Value;
 
+    use super::super::finding::{Area, Verdict};
     use super::*;
     use crate::model::{Listed, MessageNumber, Octets, Uid};
 
@@ -366,6 +398,7 @@ mod tests {
             Record::Warning(told()),
             Record::Summary(SummaryRecord::new(account, Exit::Fine, &Summary::default(), false, 0)),
             Record::Status(status),
+            Record::Check(CheckRecord::new(None, &Finding::ok(Area::Clock, ""))),
             Record::End { exit_code: 0 },
         ]
     }
@@ -448,6 +481,9 @@ mod tests {
             Problem::Contradicted,
         ] {
             let name = ProblemRecord::new("work", &problem).problem;
+            assert!(page.contains(&format!("`{name}`")), "{name}");
+        }
+        for name in Area::ALL.map(Area::name).into_iter().chain(Verdict::ALL.map(Verdict::name)) {
             assert!(page.contains(&format!("`{name}`")), "{name}");
         }
     }

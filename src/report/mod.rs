@@ -4,6 +4,7 @@ pub mod calendar;
 pub mod decided;
 mod event;
 mod exit;
+pub mod finding;
 pub mod human;
 pub mod json;
 pub mod progress;
