@@ -47,6 +47,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('fetch', 'fetch', [CompletionResultType]::ParameterValue, 'Fetch all or some accounts (also what `fetchonce` alone does)')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show what is on the server, and what the next run would do with each message, and why')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look at everything that a fetch needs, here and on the server, and say what to do where it is not in order')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the last runs of each account, what waits, and what will be deleted when; asks no server')
             [CompletionResult]::new('account', 'account', [CompletionResultType]::ParameterValue, 'Rename an account, or accept its Maildir as it is now')
             [CompletionResult]::new('seen', 'seen', [CompletionResultType]::ParameterValue, 'Skip a message for good, or repair what a failing disk left in doubt')
@@ -81,6 +82,23 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             break
         }
         'fetchonce;list' {
+            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`')
+            [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]')
+            [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificates to trust besides the system''s (PEM)')
+            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'How the connection is protected, instead of what the scheme of the URL says')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, from this level on [default: no log]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it means level info')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file of yours, without passwords and mail')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object a line')
+            [CompletionResult]::new('--allow-cleartext', '--allow-cleartext', [CompletionResultType]::ParameterName, 'Send the password without TLS, to any host: everyone on the way can read it')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'fetchonce;check' {
             [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked')

@@ -19,6 +19,9 @@ _fetchonce() {
             fetchonce,account)
                 cmd="fetchonce__subcmd__account"
                 ;;
+            fetchonce,check)
+                cmd="fetchonce__subcmd__check"
+                ;;
             fetchonce,completions)
                 cmd="fetchonce__subcmd__completions"
                 ;;
@@ -59,7 +62,7 @@ _fetchonce() {
 
     case "${cmd}" in
         fetchonce)
-            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --log-level --log-to --trace --help --version fetch list status account seen demo man completions"
+            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --log-level --log-to --trace --help --version fetch list check status account seen demo man completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -199,6 +202,60 @@ _fetchonce() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fetchonce__subcmd__check)
+            opts="-h --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --into)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls)
+                    COMPREPLY=($(compgen -W "implicit starttls none" -- "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -44,6 +44,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --version 'Print version'
             cand fetch 'Fetch all or some accounts (also what `fetchonce` alone does)'
             cand list 'Show what is on the server, and what the next run would do with each message, and why'
+            cand check 'Look at everything that a fetch needs, here and on the server, and say what to do where it is not in order'
             cand status 'Show the last runs of each account, what waits, and what will be deleted when; asks no server'
             cand account 'Rename an account, or accept its Maildir as it is now'
             cand seen 'Skip a message for good, or repair what a failing disk left in doubt'
@@ -76,6 +77,22 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --help 'Print help'
         }
         &'fetchonce;list'= {
+            cand --into 'Where the mail goes: `maildir:FOLDER`'
+            cand --keep 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]'
+            cand --password-command 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked'
+            cand --ca-file 'Certificates to trust besides the system''s (PEM)'
+            cand --tls 'How the connection is protected, instead of what the scheme of the URL says'
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
+            cand --log-level 'Log what happens, from this level on [default: no log]'
+            cand --log-to 'Where the log goes [default: stderr]; alone it means level info'
+            cand --trace 'Append what is said on each connection to a file of yours, without passwords and mail'
+            cand --json 'Print one JSON object a line'
+            cand --allow-cleartext 'Send the password without TLS, to any host: everyone on the way can read it'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'fetchonce;check'= {
             cand --into 'Where the mail goes: `maildir:FOLDER`'
             cand --keep 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]'
             cand --password-command 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked'

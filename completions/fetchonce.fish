@@ -53,6 +53,7 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -s h -l help -d 'Print
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s V -l version -d 'Print version'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "fetch" -d 'Fetch all or some accounts (also what `fetchonce` alone does)'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "list" -d 'Show what is on the server, and what the next run would do with each message, and why'
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "check" -d 'Look at everything that a fetch needs, here and on the server, and say what to do where it is not in order'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "status" -d 'Show the last runs of each account, what waits, and what will be deleted when; asks no server'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "account" -d 'Rename an account, or accept its Maildir as it is now'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "seen" -d 'Skip a message for good, or repair what a failing disk left in doubt'
@@ -105,6 +106,26 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l trace -d 'A
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l json -d 'Print one JSON object a line'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -s h -l help -d 'Print help'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''
+starttls\t''
+none\t''"
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
+warn\t''
+info\t''
+debug\t''
+trace\t''"
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
+journald\t''"
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l json -d 'Print one JSON object a line'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l runs -d 'How many runs to show, the newest first' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand status" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F

@@ -28,7 +28,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Interrupted deliveries whose fate nothing tells: their Maildir is gone, another one, or a copy.
-struct Lost {
+pub(super) struct Lost {
     target: Target,
     rows: Vec<RowId>,
 }
@@ -88,7 +88,7 @@ fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) 
 /// The interrupted deliveries that the next fetch cannot settle, by their Maildir.
 ///
 /// A Maildir that moved to the configured place is none: the next fetch recognises it by its marker.
-fn lost(world: &World, index: &Index<'_>, place: &Place, configured: &Path) -> Result<Vec<Lost>, Failure> {
+pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place, configured: &Path) -> Result<Vec<Lost>, Failure> {
     let mut by_target: BTreeMap<i64, Vec<RowId>> = BTreeMap::new();
     for intent in index.intents().map_err(|error| place.failure(error))? {
         by_target.entry(intent.target).or_default().push(intent.row);
@@ -109,7 +109,7 @@ fn lost(world: &World, index: &Index<'_>, place: &Place, configured: &Path) -> R
     Ok(lost)
 }
 
-fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
+pub(super) fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
     let count = counted(rows.len());
     Failure::words(
         Exit::Target,
@@ -122,6 +122,6 @@ fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
     )
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }

@@ -45,8 +45,8 @@ pub(super) struct Chosen {
     pub(super) secret_variables: Vec<String>,
     /// The program with the options that lead it to the same accounts, as a hint says it.
     program: String,
-    /// Whether they come from the command line, and not from a configuration.
-    is_one_shot: bool,
+    /// The configuration that they come from; `None` for one from the command line.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// Where the files of an account lie.
@@ -73,15 +73,24 @@ impl Chosen {
         let (program, name) = (&self.program, &account.name);
         let maildir = account.deliver.as_ref().map(|Target::Maildir(maildir)| maildir.clone());
         let mut accept = format!("{program} account accept-target {name}");
-        if let (true, Some(maildir)) = (self.is_one_shot, &maildir) {
+        if let (None, Some(maildir)) = (&self.file, &maildir) {
             let _ = write!(accept, " --into {}", quoted(&format!("maildir:{}", maildir.display())));
         }
-        let again = if self.is_one_shot {
+        let again = if self.file.is_none() {
             "run the same command again".to_owned()
         } else {
             format!("run `{program} {name}` again")
         };
         Place { name: name.clone(), files: Files::of(&self.state_dir, name), maildir, again, accept }
+    }
+
+    /// The same for a check: what was mended is to be checked again.
+    pub(super) fn place_of_check(&self, account: &Account) -> Place {
+        let place = self.place(account);
+        if self.file.is_none() {
+            return place;
+        }
+        Place { again: format!("run `{} check {}` again", self.program, account.name), ..place }
     }
 
     /// The command that takes over what another account knows.
@@ -121,7 +130,7 @@ impl Global {
     }
 
     fn configured(&self, names: &[String]) -> Result<Chosen, Failure> {
-        let config = self.load()?;
+        let (file, config) = self.load()?;
         let configured: Vec<AccountName> = config.accounts.iter().map(|account| account.name.clone()).collect();
         if configured.is_empty() {
             let hint = "add one: a table `[account.NAME]` with server, user and deliver";
@@ -139,7 +148,7 @@ impl Global {
             configured,
             secret_variables,
             program: self.program(),
-            is_one_shot: false,
+            file: Some(file),
         })
     }
 
@@ -180,8 +189,8 @@ impl Global {
         }
     }
 
-    /// The configuration, with the state where the command line wants it.
-    fn load(&self) -> Result<Config, Failure> {
+    /// The configuration and its file, with the state where the command line wants it.
+    fn load(&self) -> Result<(PathBuf, Config), Failure> {
         let Some(path) = self.config.clone().or_else(config::default_path) else {
             let hint = "name it: `fetchonce --config FILE`";
             return Err(Failure::words(Exit::Config, "there is no home folder with a configuration", hint));
@@ -190,7 +199,7 @@ impl Global {
         if let Some(folder) = &self.state_dir {
             config.state_dir = absolute(folder);
         }
-        Ok(config)
+        Ok((path, config))
     }
 
     /// The state folder and the configured accounts; a configuration that does not exist at its usual place may be missing.
@@ -251,7 +260,7 @@ impl Global {
             configured: Vec::new(),
             secret_variables: secret_variables(&[]),
             program: self.program(),
-            is_one_shot: true,
+            file: None,
         })
     }
 }

@@ -10,11 +10,12 @@ use super::screen::{Format, Talk};
 use crate::config::{AccountName, Tls, keys};
 
 /// What to type, and what it does.
-pub(super) const EXAMPLES: [(&str, &str); 7] = [
+pub(super) const EXAMPLES: [(&str, &str); 8] = [
     ("fetchonce", "fetch all accounts of the configuration"),
     ("fetchonce work", "fetch one account"),
     ("fetchonce fetch --dry-run", "show what would be done, and why"),
     ("fetchonce list", "show each message on the server, and what is next"),
+    ("fetchonce check", "is everything in order, and if not, what to do"),
     ("fetchonce status", "show the last runs, and what waits"),
     ("fetchonce demo", "see it work: no account, no network"),
     ("fetchonce fetch pop3s://alice@pop.example.com --into maildir:./Mail", "fetch without a configuration"),
@@ -65,7 +66,7 @@ impl Cli {
         let (talk, json) = match &self.command {
             None => (self.fetch.talk(), self.fetch.json),
             Some(Command::Fetch(args)) => (args.talk(), args.json),
-            Some(Command::List(args)) => (Talk::Normal, args.json),
+            Some(Command::List(args) | Command::Check(args)) => (Talk::Normal, args.json),
             Some(Command::Status(args)) => (Talk::Normal, args.json),
             Some(_) => (Talk::Normal, false),
         };
@@ -120,7 +121,9 @@ pub(super) enum Command {
     #[command(after_help = examples())]
     Fetch(FetchArgs),
     /// Show what is on the server, and what the next run would do with each message, and why
-    List(ListArgs),
+    List(LookArgs),
+    /// Look at everything that a fetch needs, here and on the server, and say what to do where it is not in order
+    Check(LookArgs),
     /// Show the last runs of each account, what waits, and what will be deleted when; asks no server
     Status(StatusArgs),
     /// Rename an account, or accept its Maildir as it is now
@@ -231,8 +234,9 @@ pub(super) struct FetchArgs {
     pub(super) one_shot: OneShotArgs,
 }
 
+/// Of the commands that look at a server and change nothing.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ListArgs {
+pub(super) struct LookArgs {
     /// Accounts of the configuration (all where none is named), or one `pop3s://USER@HOST[:PORT]`
     #[arg(value_name = "ACCOUNT")]
     pub(super) accounts: Vec<String>,

@@ -19,6 +19,7 @@ use super::args::{LogLevel, LogTo, LoggingArgs};
 use super::failure::Failure;
 use crate::config::AccountName;
 use crate::model::printable;
+use crate::report::finding::{Finding, Verdict};
 use crate::report::human::{self, Told};
 use crate::report::progress::Progress;
 use crate::report::{Event, Exit, Observer};
@@ -132,6 +133,19 @@ pub(super) fn told(told: &Told) {
         tracing::warn!(causes, state, hint, "{what}");
     } else {
         tracing::error!(causes, state, hint, "{what}");
+    }
+}
+
+/// What a check found.
+pub(super) fn found(finding: &Finding) {
+    let Finding { area, verdict, what, causes, hint, .. } = finding;
+    let (area, what, hint) = (area.name(), printable(what), hint.as_deref().map(printable));
+    let causes = (!causes.is_empty()).then(|| printable(&causes.join(": ")));
+    match verdict {
+        Verdict::Ok => tracing::info!(area, "{what}"),
+        Verdict::Skipped => tracing::info!(area, skipped = true, "{what}"),
+        Verdict::Warning => tracing::warn!(area, causes, hint, "{what}"),
+        Verdict::Failed => tracing::error!(area, causes, hint, "{what}"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `args` | the words of the command line as types |
 //! | `accounts` | which accounts a command is about, and where their files lie |
 //! | `run`, `watch` | fetches them side by side, and tells what happens |
+//! | `check` | looks at everything that a fetch needs |
 //! | `status`, `manage`, `accept`, `demo` | the other commands |
 //! | `man` | the manual pages |
 //! | `hints` | what a user can do about each error |
@@ -14,6 +15,7 @@
 mod accept;
 mod accounts;
 mod args;
+mod check;
 mod demo;
 mod failure;
 mod hints;
@@ -108,6 +110,7 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
     match command {
         Command::Fetch(args) => run::fetch(world, &global, &args),
         Command::List(args) => run::list(world, &global, args),
+        Command::Check(args) => check::check(world, &global, &args),
         Command::Status(args) => status::status(world, &global, &args),
         Command::Account(AccountCommand::Rename { old, new }) => manage::rename(world, &global, &old, &new),
         Command::Account(AccountCommand::AcceptTarget { account, into, fetch_interrupted_again }) => {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use secrecy::SecretString;
 
 use super::accounts::{Chosen, Files, Global, Purpose, identity};
-use super::args::{FetchArgs, ListArgs};
+use super::args::{FetchArgs, LookArgs};
 use super::failure::Failure;
 use super::hints::Place;
 use super::logging;
@@ -49,8 +49,8 @@ struct Fetching<'a> {
 }
 
 /// Shows what is on the servers: a dry run without a limit.
-pub(super) fn list(world: &World, global: &Global, args: ListArgs) -> Result<Exit, Failure> {
-    let ListArgs { accounts, json, one_shot } = args;
+pub(super) fn list(world: &World, global: &Global, args: LookArgs) -> Result<Exit, Failure> {
+    let LookArgs { accounts, json, one_shot } = args;
     fetch(world, global, &FetchArgs { accounts, json, one_shot, dry_run: true, ..FetchArgs::default() })
 }
 
@@ -84,7 +84,12 @@ fn prepare(world: &World, account: &Account, chosen: &Chosen, args: &FetchArgs) 
 }
 
 /// A renamed account would fetch everything a second time: its old index lies beside the new one.
-fn known_by_another_name(world: &World, account: &Account, files: &Files, chosen: &Chosen) -> Option<Failure> {
+pub(super) fn known_by_another_name(
+    world: &World,
+    account: &Account,
+    files: &Files,
+    chosen: &Chosen,
+) -> Option<Failure> {
     if has_content(&world.host, &files.index) {
         return None;
     }
@@ -119,7 +124,20 @@ pub(super) fn remember(lock: &mut AccountLock, index: &Index<'_>, place: &Place)
     known.map_err(|error| place.failure(unreadable(&place.files.lock, error)))
 }
 
-fn unreadable(path: &Path, source: std::io::Error) -> TargetError {
+/// The account had an index, and has none.
+pub(super) fn lost_index(place: &Place) -> Failure {
+    let Files { index, lock, .. } = &place.files;
+    Failure::words(
+        Exit::Data,
+        format!(
+            "the index {} is gone or empty: without it all mail on the server would come a second time",
+            index.display()
+        ),
+        format!("bring it back from a backup; to begin anew and have all of it again, remove {}", lock.display()),
+    )
+}
+
+pub(super) fn unreadable(path: &Path, source: std::io::Error) -> TargetError {
     TargetError::Io { doing: "use", path: path.to_owned(), source }
 }
 
@@ -231,22 +249,17 @@ impl Fetching<'_> {
         if has_content(&self.world.host, &place.files.index) {
             return Ok(());
         }
-        let index = place.files.index.display();
         let remembers = lock.map_or(Ok(false), AccountLock::remembers_index);
         if remembers.map_err(|error| place.failure(unreadable(&place.files.lock, error)))? {
-            let lock = place.files.lock.display();
-            return Err(Failure::words(
-                Exit::Data,
-                format!(
-                    "the index {index} is gone or empty: without it all mail on the server would come a second time"
-                ),
-                format!("bring it back from a backup; to begin anew and have all of it again, remove {lock}"),
-            ));
+            return Err(lost_index(place));
         }
         if had_index {
             return Err(Failure::words(
                 Exit::TryLater,
-                format!("the index {index} went away while the account waited for its turn; nothing was fetched"),
+                format!(
+                    "the index {} went away while the account waited for its turn; nothing was fetched",
+                    place.files.index.display()
+                ),
                 format!("if the account was renamed, rename it in the configuration too; else {}", place.again),
             ));
         }
@@ -272,21 +285,26 @@ impl Fetching<'_> {
     }
 }
 
+/// How to reach the server of an account.
+pub(super) fn endpoint(account: &Account) -> Endpoint {
+    Endpoint {
+        host: account.server.clone(),
+        port: account.port,
+        tls: match account.tls {
+            Tls::Implicit => TlsMode::Implicit,
+            Tls::StartTls => TlsMode::StartTls,
+            Tls::None => TlsMode::None,
+        },
+        ca_file: account.ca_file.clone(),
+        allow_cleartext: account.allow_cleartext,
+    }
+}
+
 fn job(account: Account, identity: Identity, password: SecretString, place: &Place, args: &FetchArgs) -> Job {
     let destination = |Target::Maildir(maildir)| Destination { maildir, held: place.files.held.clone() };
     Job {
         identity,
-        endpoint: Endpoint {
-            host: account.server,
-            port: account.port,
-            tls: match account.tls {
-                Tls::Implicit => TlsMode::Implicit,
-                Tls::StartTls => TlsMode::StartTls,
-                Tls::None => TlsMode::None,
-            },
-            ca_file: account.ca_file,
-            allow_cleartext: account.allow_cleartext,
-        },
+        endpoint: endpoint(&account),
         credentials: Credentials { user: account.user, password },
         tracer: None,
         keep: account.keep,

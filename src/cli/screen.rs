@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use super::failure::Failure;
 use super::logging;
 use crate::report::Exit;
+use crate::report::finding::Finding;
 use crate::report::human::{Palette, Told};
-use crate::report::json::Record;
+use crate::report::json::{CheckRecord, Record};
 use crate::report::progress::Progress;
 
 /// How much is told.
@@ -36,6 +37,8 @@ pub(super) enum Format {
 #[derive(Debug)]
 pub(super) struct Screen {
     palette: Palette,
+    /// Of standard output.
+    data_palette: Palette,
     talk: Talk,
     pub(super) format: Format,
     is_terminal: bool,
@@ -47,11 +50,12 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn new(talk: Talk, format: Format) -> Self {
         let is_terminal = io::stderr().is_terminal();
-        let wants_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let palette = if wants_colour { Palette::Colour } else { Palette::Plain };
+        let may_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let palette_of = |is_terminal| if is_terminal && may_colour { Palette::Colour } else { Palette::Plain };
         // The bars colour nothing.
         let progress = Progress::new(is_terminal && talk == Talk::Normal && format == Format::Text);
-        Self { palette, talk, format, is_terminal, progress, unwritten: Mutex::default() }
+        let (palette, data_palette) = (palette_of(is_terminal), palette_of(io::stdout().is_terminal()));
+        Self { palette, data_palette, talk, format, is_terminal, progress, unwritten: Mutex::default() }
     }
 
     pub(super) fn shows_summaries(&self) -> bool {
@@ -88,6 +92,13 @@ impl Screen {
         if self.format == Format::Text {
             self.write(lines);
         }
+    }
+
+    /// Writes what a check found, for whomever it is, and to the log.
+    pub(super) fn find(&self, account: Option<&str>, width: usize, finding: &Finding) {
+        logging::found(finding);
+        self.print(&finding.text(account.unwrap_or_default(), width, self.data_palette));
+        self.record(&Record::Check(CheckRecord::new(account, finding)));
     }
 
     /// Writes an object for scripts.
