@@ -190,7 +190,14 @@ impl Rig {
 
     /// The commands that look at what a fetch left, each searched.
     fn look_around(&self, what: &str) {
-        for words in [&["status"][..], &["status", "--json"], &["list"], &["fetch", "--dry-run", "--json"]] {
+        for words in [
+            &["status"][..],
+            &["status", "--json"],
+            &["list"],
+            &["check"],
+            &["check", "--json"],
+            &["fetch", "--dry-run", "--json"],
+        ] {
             let options = if words[0] == "fetch" { &TALK[..] } else { &TALK[1..] };
             let mut command = self.command();
             command.args(["--config", "config.toml"]).args(words).args(options).status().unwrap();
@@ -247,7 +254,7 @@ fn i9_a_password_that_the_server_rejects_and_repeats_lies_nowhere() {
 /// Runs with a configuration that has the password in the wrong place, and searches.
 fn with_configuration(rig: &Rig, what: &str, text: &str) {
     assert!(text.contains(CORE), "{what}: no password in {text}");
-    for words in [&["fetch"][..], &["status"], &["status", "--json"]] {
+    for words in [&["fetch"][..], &["check"], &["status"], &["status", "--json"]] {
         rig.home.configure(text);
         let talk = if words[0] == "fetch" { &TALK[..] } else { &TALK[1..] };
         let code = rig.command().args(["--config", "config.toml"]).args(words).args(talk).status().unwrap().code();

@@ -1,6 +1,8 @@
 //! The program against a real Dovecot, with and without TLS.
 
+use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -111,6 +113,46 @@ fn each_kind_of_protection_fetches() {
             assert_exactly_once(&place, &served(&messages));
         }
     }
+}
+
+#[test]
+fn a_check_finds_each_kind_of_protection_in_order_and_fetches_nothing() {
+    let Some(dovecot) = Dovecot::start(&["alice"]) else { return };
+    dovecot.store("alice", &corpus::messages(5));
+    let place = Place::new();
+    let check = |server: &str, tls| {
+        place.configure(&Account { server: server.to_owned(), ..account(&dovecot, "alice", tls, "none") });
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fetchonce"));
+        command.arg("--config").arg(place.config()).arg("check");
+        place.settle_command(&mut command);
+        let code = place.run(&mut command).code();
+        (code, fs::read_to_string(place.path("stdout")).unwrap())
+    };
+    for (tls, protection) in [
+        ("implicit", "implicit, verified for localhost"),
+        ("starttls", "STARTTLS, verified for localhost"),
+        ("none", "none, "),
+    ] {
+        let (code, said) = check("localhost", tls);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            said.contains(protection) && said.contains("5 of them new") && said.contains("ok       quit"),
+            "{said}"
+        );
+        assert_eq!(said.contains("certificate by test authority, until "), tls != "none", "{said}");
+        assert!(said.contains("UIDL, TOP, PIPELINING"), "{said}");
+    }
+    for (server, words) in
+        [(EXPIRED, "it has expired"), (MISNAMED, "a certificate for pop.example.com, 127.0.0.4, by test authority")]
+    {
+        for tls in ["implicit", "starttls"] {
+            let (code, said) = check(server, tls);
+            assert!(code == Some(76) && said.contains(words), "{tls}: {said}");
+        }
+    }
+    let sessions = dovecot.sessions("alice", 3);
+    assert!(sessions.iter().all(|line| line.contains("top=0/0, retr=0/0, del=0/5")), "{sessions:?}");
+    assert_eq!((dovecot.count("alice"), place.maildir().exists(), place.state().exists()), (5, false, false));
 }
 
 #[test]

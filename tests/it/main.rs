@@ -12,6 +12,7 @@
 
 mod bad_server;
 mod canary;
+mod check;
 mod cli;
 mod crash_loop;
 mod docs;

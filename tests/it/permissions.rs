@@ -119,6 +119,39 @@ fn a_maildir_that_cannot_be_made_is_said_and_nothing_is_fetched() {
     rig.complete(&maildir);
 }
 
+/// What a check says of folders that refuse, without a try to write into them.
+#[test]
+fn a_check_tells_which_folder_refuses() {
+    let rig = rig_with_known_maildir();
+    let (maildir, state) = (rig.place.maildir(), rig.place.state());
+    let index = rig.place.index();
+    for (path, code, area) in [
+        (maildir.join("new"), 73, "target"),
+        (maildir.join("tmp"), 73, "target"),
+        (maildir, 73, "target"),
+        (state, 74, "state"),
+        (index, 74, "index"),
+    ] {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        set_mode(&path, mode & 0o555);
+        let mut command = Command::new(&rig.program);
+        command.arg("--config").arg(rig.place.config()).arg("check");
+        rig.place.settle_command(&mut command);
+        let ran = rig.run(&mut command);
+        let said = fs::read_to_string(rig.place.path("stdout")).unwrap();
+        assert_eq!(ran.code(), Some(code), "{said}{ran:?}");
+        let line = said.lines().find(|line| line.starts_with(&format!("{ACCOUNT}  failed   {area} "))).expect(&said);
+        assert!(line.contains(path.to_str().unwrap()), "{said}");
+        assert!(
+            said.contains("caused by: Permission denied") && said.contains("hint: look after the rights of"),
+            "{said}"
+        );
+        assert!(said.contains(&format!("{ACCOUNT}  ok       quit ")), "{said}");
+        set_mode(&path, mode);
+    }
+    rig.complete(&rig.place.maildir());
+}
+
 /// Three new messages for a Maildir that was delivered to before.
 fn rig_with_known_maildir() -> Rig {
     let mut rig = Rig::new(Maildrop::new(), |_| {});

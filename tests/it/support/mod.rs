@@ -8,7 +8,7 @@ pub(crate) mod mail;
 pub(crate) mod place;
 pub(crate) mod server;
 pub(crate) mod terminal;
-mod tls;
+pub(crate) mod tls;
 
 pub(crate) use dovecot::Dovecot;
 pub(crate) use mail::{difference, leftovers, mail_in, stored};
