@@ -189,7 +189,7 @@ impl Fetching<'_> {
             is_dry: self.args.dry_run,
             deletes_at_once: work.account.keep == Keep::None,
             width: self.width,
-            started: host.elapsed(),
+            stopwatch: host.stopwatch(),
         };
         if host.interrupted() {
             return watch.left_out();

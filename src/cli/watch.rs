@@ -1,13 +1,11 @@
 //! What is told of an account's run: while it runs, and at its end.
 
-use std::time::Duration;
-
 use super::failure::Failure;
 use super::hints::Place;
 use super::logging::{self, Log};
 use super::screen::{Format, Screen};
 use crate::fetch::Outcome;
-use crate::host::Host;
+use crate::host::{Host, Stopwatch};
 use crate::plan::Plan;
 use crate::report::json::{Message, Record, SummaryRecord};
 use crate::report::progress::Bar;
@@ -24,8 +22,7 @@ pub(super) struct Watch<'a> {
     pub(super) deletes_at_once: bool,
     /// The longest name of an account.
     pub(super) width: usize,
-    /// On [`Host::elapsed`].
-    pub(super) started: Duration,
+    pub(super) stopwatch: Stopwatch,
 }
 
 impl Observer for Watch<'_> {
@@ -75,7 +72,8 @@ impl Watch<'_> {
         if let Some(error) = error {
             self.tell_failure(self.place.failure(error), &summary);
         } else if !self.is_dry && self.screen.shows_summaries() {
-            self.screen.say(&human::summary_line(self.place.name.as_str(), self.width, &summary, self.elapsed()));
+            let elapsed = self.stopwatch.elapsed();
+            self.screen.say(&human::summary_line(self.place.name.as_str(), self.width, &summary, elapsed));
         }
         self.end(exit, &summary);
         exit
@@ -101,13 +99,9 @@ impl Watch<'_> {
     }
 
     fn end(&self, exit: Exit, summary: &Summary) {
-        let milliseconds = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = u64::try_from(self.stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX);
         let record = SummaryRecord::new(self.place.name.as_str(), exit, summary, self.is_dry, milliseconds);
         self.screen.record(&Record::Summary(record));
         logging::ended(exit);
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.host.elapsed().saturating_sub(self.started)
     }
 }

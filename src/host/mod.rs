@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::model::{Octets, Timestamp};
 
 pub use lock::{AccountLock, LockError};
-pub use real::RealHost;
+pub use real::{RealHost, Stopwatch};
 
 /// The world as the program sees it.
 pub trait Host: Sync {

@@ -22,19 +22,41 @@ const SYNC_THREADS: usize = 8;
 /// The machine's own clock, network and file systems.
 pub struct RealHost {
     start: Instant,
+    /// What the clock shows for ever, where a test wants that.
+    pinned: Option<Timestamp>,
     interrupted: Arc<AtomicBool>,
     steps: steps::Steps,
+}
+
+/// Time that people are told, never one that anything waits for: with a pinned clock it stands still.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch {
+    /// `None` stands still.
+    started: Option<Instant>,
+}
+
+impl Stopwatch {
+    /// The time since it was made.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.started.map(|started| started.elapsed()).unwrap_or_default()
+    }
 }
 
 impl RealHost {
     /// A host that reports `interrupted` as the user's wish to stop.
     #[must_use]
     pub fn new(interrupted: Arc<AtomicBool>) -> Self {
-        Self { start: Instant::now(), interrupted, steps: steps::Steps::from_environment() }
+        let (pinned, steps) = (clock::pinned(), steps::Steps::from_environment());
+        Self { start: Instant::now(), pinned, interrupted, steps }
     }
-}
 
-impl RealHost {
+    /// Starts to count the time that people are told.
+    #[must_use]
+    pub fn stopwatch(&self) -> Stopwatch {
+        Stopwatch { started: self.pinned.is_none().then(Instant::now) }
+    }
+
     /// Asks the resolver, which has no time-out of its own to set, in a thread that is left behind when time is up.
     fn resolve(&self, host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -60,6 +82,9 @@ impl RealHost {
 
 impl Host for RealHost {
     fn now(&self) -> Timestamp {
+        if let Some(pinned) = self.pinned {
+            return pinned;
+        }
         let seconds = |d: Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
         Timestamp(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => seconds(since),
@@ -299,6 +324,27 @@ impl Wire for TcpWire {
 
     fn peer(&self) -> Option<SocketAddr> {
         self.stream.peer_addr().ok()
+    }
+}
+
+/// Wall-clock time that stands still, so that a test can tell in advance what is shown. Nothing that waits counts by it.
+#[cfg(debug_assertions)]
+mod clock {
+    use crate::model::Timestamp;
+
+    /// Seconds since 1970-01-01 UTC.
+    const VARIABLE: &str = "FETCHONCE_CLOCK";
+
+    pub(super) fn pinned() -> Option<Timestamp> {
+        std::env::var(VARIABLE).ok().and_then(|seconds| seconds.parse().ok()).map(Timestamp)
+    }
+}
+
+/// The clock of a release build goes.
+#[cfg(not(debug_assertions))]
+mod clock {
+    pub(super) fn pinned() -> Option<crate::model::Timestamp> {
+        None
     }
 }
 

@@ -320,6 +320,25 @@ fn a_skipped_message_is_never_fetched() {
     assert_eq!(home.mail("Mail-work").len(), 6);
 }
 
+/// The snapshots rest on it. What is waited for counts by another clock, and still ends.
+#[cfg(debug_assertions)]
+#[test]
+fn a_pinned_clock_shows_one_time_and_holds_nothing_up() {
+    let silent = |connection| Faults { silent_at_reply: (connection == 1).then_some(3), ..Faults::default() };
+    let home = Home::with_faults(silent);
+    home.configure(&format!("{}timeout = \"1s\"\n", home.account("work")));
+    let at = |seconds: &str, words: &[&str]| {
+        let words = [&["--config", "config.toml"], words].concat();
+        ran(home.command().args(words).env("FETCHONCE_CLOCK", seconds).env("TZ", "UTC"))
+    };
+    let fetched = at("1000000000", &["-v"]);
+    assert!(fetched.code == Some(0) && fetched.err.ends_with(")   0.0s\n"), "{fetched:?}");
+    let status = at("1000000000", &["status"]);
+    assert!(status.out.starts_with("work  fine just now\n      2001-09-09 01:46  fine, 7 delivered"), "{status:?}");
+    at("1000007200", &[]).failed(75, &["no answer within 1s"]);
+    assert!(at("1000014400", &["status"]).out.starts_with("work  failed (75) 2 h ago\n      2001-09-09 03:46  "));
+}
+
 /// I9: no output holds the password (see `ran`), and no file but the configuration.
 #[test]
 fn the_password_lies_nowhere() {

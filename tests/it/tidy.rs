@@ -237,6 +237,20 @@ fn i9_only_notes_make_lines_for_a_trace() {
     });
 }
 
+/// A pinned clock must pin all that is shown. Only the wait for a password command counts by a clock of its own, and each
+/// line of a log and of a trace has the true time.
+#[test]
+fn only_the_host_reads_the_clock() {
+    let waits = |source: &Source| source.room() == "host" || source.path == "config/password.rs";
+    only_in("Instant", waits);
+    only_in("SystemTime", waits);
+    for source in sources().iter().filter(|source| !["cli/logging.rs", "cli/trace.rs"].contains(&source.path.as_str())) {
+        for clock in ["Zoned::now", "Timestamp::now"] {
+            assert!(!source.text.contains(clock), "src/{} reads {clock}", source.path);
+        }
+    }
+}
+
 #[test]
 fn nothing_is_left_undone() {
     for source in sources() {
