@@ -42,7 +42,7 @@ use accept::Wanted;
 use accounts::Global;
 use args::{AccountCommand, Cli, Command, FetchArgs, SeenCommand};
 use failure::Failure;
-use screen::Screen;
+use screen::{Format, Screen, Talk};
 use trace::TraceFile;
 
 use crate::config::AccountName;
@@ -73,9 +73,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(message) => {
             // Help and the version come this way too.
-            let exit = if message.use_stderr() { Exit::Usage } else { Exit::Fine };
-            let _ = message.print();
-            return exit.code().into();
+            if !message.use_stderr() {
+                let _ = message.print();
+                return Exit::Fine.code().into();
+            }
+            Screen::new(Talk::Normal, Format::Text).refuse(&message);
+            return Exit::Usage.code().into();
         }
     };
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -104,7 +107,7 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
     let Some(command) = command else { return run::fetch(world, &global, &fetch) };
     if fetch != FetchArgs::default() {
         let clash = "options of a command are written behind it, such as `fetchonce fetch --dry-run`";
-        let _ = Cli::command().error(ErrorKind::ArgumentConflict, clash).print();
+        world.screen.refuse(&Cli::command().error(ErrorKind::ArgumentConflict, clash));
         return Ok(Exit::Usage);
     }
     match command {
@@ -139,7 +142,7 @@ fn completions(shell: clap_complete::Shell) -> String {
 }
 
 fn print(world: &World, text: &str) -> Exit {
-    world.screen.print(text);
+    world.screen.pass_on(text);
     Exit::Fine
 }
 

@@ -1,12 +1,20 @@
 //! The terminal: data on standard output, everything else on standard error.
+//!
+//! Lines for people are folded where a terminal is too narrow for them. Without a terminal they stay whole, for grep.
 
+use std::borrow::Cow;
+use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
+
+use rustix::termios::tcgetwinsize;
 
 use super::failure::Failure;
 use super::logging;
 use crate::report::Exit;
 use crate::report::finding::Finding;
+use crate::report::fold::folded;
 use crate::report::human::{Palette, Told};
 use crate::report::json::{CheckRecord, Record};
 use crate::report::progress::Progress;
@@ -49,12 +57,15 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(talk: Talk, format: Format) -> Self {
+        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_terminal = io::stderr().is_terminal();
-        let may_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let palette_of = |is_terminal| if is_terminal && may_colour { Palette::Colour } else { Palette::Plain };
         // The bars colour nothing.
-        let progress = Progress::new(is_terminal && talk == Talk::Normal && format == Format::Text);
+        let obeys_escapes = is_set("TERM") && env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let palette_of = |is_terminal| {
+            if is_terminal && obeys_escapes && !is_set("NO_COLOR") { Palette::Colour } else { Palette::Plain }
+        };
         let (palette, data_palette) = (palette_of(is_terminal), palette_of(io::stdout().is_terminal()));
+        let progress = Progress::new(is_terminal && obeys_escapes && talk == Talk::Normal && format == Format::Text);
         Self { palette, data_palette, talk, format, is_terminal, progress, unwritten: Mutex::default() }
     }
 
@@ -72,8 +83,18 @@ impl Screen {
 
     /// Writes whole lines to standard error.
     pub(super) fn say(&self, lines: &str) {
+        let lines = fitted(lines, io::stderr());
         // With nobody left to tell, the exit code still does.
         self.progress.between(|| drop(io::stderr().lock().write_all(lines.as_bytes())));
+    }
+
+    /// Tells what is wrong with the command line.
+    pub(super) fn refuse(&self, error: &clap::Error) {
+        let text = error.render();
+        match self.palette {
+            Palette::Plain => self.say(&text.to_string()),
+            Palette::Colour => self.say(&text.ansi().to_string()),
+        }
     }
 
     /// Tells an error or a warning: to people always, to scripts that read the data, and to the log.
@@ -90,7 +111,7 @@ impl Screen {
     /// Writes whole lines of data for people.
     pub(super) fn print(&self, lines: &str) {
         if self.format == Format::Text {
-            self.write(lines);
+            self.write(&fitted(lines, io::stdout()));
         }
     }
 
@@ -99,6 +120,11 @@ impl Screen {
         logging::found(finding);
         self.print(&finding.text(account.unwrap_or_default(), width, self.data_palette));
         self.record(&Record::Check(CheckRecord::new(account, finding)));
+    }
+
+    /// Writes text that another program reads, as it is.
+    pub(super) fn pass_on(&self, text: &str) {
+        self.write(text);
     }
 
     /// Writes an object for scripts.
@@ -136,5 +162,13 @@ impl Screen {
         if error.kind() != io::ErrorKind::BrokenPipe {
             self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
+    }
+}
+
+/// The lines as they fit the terminal that they go to; unchanged where it is none, or one of unknown width.
+fn fitted(lines: &str, stream: impl AsFd) -> Cow<'_, str> {
+    match tcgetwinsize(stream) {
+        Ok(size) if size.ws_col > 0 => folded(lines, size.ws_col.into()).into(),
+        _ => lines.into(),
     }
 }

@@ -5,6 +5,7 @@ pub mod decided;
 mod event;
 mod exit;
 pub mod finding;
+pub mod fold;
 pub mod human;
 pub mod json;
 pub mod progress;

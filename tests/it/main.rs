@@ -25,4 +25,5 @@ mod permissions;
 mod shells;
 mod support;
 mod syscalls;
+mod terminal;
 mod tidy;

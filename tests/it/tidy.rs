@@ -244,7 +244,8 @@ fn only_the_host_reads_the_clock() {
     let waits = |source: &Source| source.room() == "host" || source.path == "config/password.rs";
     only_in("Instant", waits);
     only_in("SystemTime", waits);
-    for source in sources().iter().filter(|source| !["cli/logging.rs", "cli/trace.rs"].contains(&source.path.as_str())) {
+    for source in sources().iter().filter(|source| !["cli/logging.rs", "cli/trace.rs"].contains(&source.path.as_str()))
+    {
         for clock in ["Zoned::now", "Timestamp::now"] {
             assert!(!source.text.contains(clock), "src/{} reads {clock}", source.path);
         }

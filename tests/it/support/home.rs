@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,10 +63,17 @@ impl Home {
     }
 
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::cargo_bin("fetchonce").unwrap();
+        let mut command = Command::from_std(self.std_command());
+        command.timeout(Duration::from_secs(120));
+        command
+    }
+
+    /// The same for a test that starts it itself.
+    pub(crate) fn std_command(&self) -> process::Command {
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_fetchonce"));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path());
         command.env("XDG_CONFIG_HOME", self.path("xdg-config")).env("XDG_STATE_HOME", self.path("xdg-state"));
-        command.current_dir(self.folder.path()).timeout(Duration::from_secs(120));
+        command.current_dir(self.folder.path());
         command
     }
 
