@@ -165,7 +165,7 @@ impl Observer for Log {
                     tracing::trace!(uid, size, reason = ?decided.reason, "decided");
                 }
             }
-            Event::Received(_) => {}
+            Event::Received(_) | Event::Arrived => {}
             Event::Delivered { uid, octets } => tracing::info!(uid = uid.to_string(), octets = octets.0, "delivered"),
             Event::Recognised { uid } => tracing::info!(uid = uid.to_string(), "recognised: delivered before"),
             Event::Deleted { messages } => tracing::info!(messages, "deleted on the server"),

@@ -181,15 +181,18 @@ impl Fetching<'_> {
         let World { host, screen, .. } = self.world;
         let place = work.place.clone();
         let _account = logging::account(&place.name);
+        let stopwatch = host.stopwatch();
         let watch = Watch {
             host,
             screen,
             place: &place,
-            bar: screen.progress.account(format!("{:1$}", place.name.as_str(), self.width)),
+            bar: screen
+                .progress
+                .account(format!("{:1$}", place.name.as_str(), self.width), move || stopwatch.elapsed()),
             is_dry: self.args.dry_run,
             deletes_at_once: work.account.keep == Keep::None,
             width: self.width,
-            stopwatch: host.stopwatch(),
+            stopwatch,
         };
         if host.interrupted() {
             return watch.left_out();

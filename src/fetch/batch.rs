@@ -8,7 +8,7 @@ use super::{FetchError, Runner};
 use crate::deliver::TargetError;
 use crate::deliver::maildir::Staged;
 use crate::index::IntentRecord;
-use crate::model::{MessageNumber, Receipt, RowId, Uid, limits};
+use crate::model::{MessageNumber, Octets, Receipt, RowId, Uid, limits};
 use crate::plan::{Fetch, FetchRow, Reason, Verdict};
 use crate::pop3::{Matched, RetrError, Retrieved, SessionError, Sighting};
 use crate::report::{Event, Problem};
@@ -73,12 +73,18 @@ impl Runner<'_, '_> {
         let observer = self.observer;
         let account = &self.job.identity.name;
         let result = open.session.retr(fetch.listed.number, body_cap(fetch.listed.size), &mut |stored| {
-            observer.observe(account, &Event::Received(crate::model::Octets(stored.len() as u64)));
+            // Stored line ends are one octet, listed ones two (RFC 1939 §11).
+            let listed = stored.len() + memchr::memchr_iter(b'\n', stored).count();
+            observer.observe(account, &Event::Received(Octets(listed as u64)));
             incoming.write(stored)
         });
         let error = match result {
             Ok(retrieved) => match check_end(open, fetch, &retrieved) {
-                Ok(()) => return Ok((incoming.finish().map_err(refuse_or_fail)?, retrieved)),
+                Ok(()) => {
+                    let staged = incoming.finish().map_err(refuse_or_fail)?;
+                    observer.observe(account, &Event::Arrived);
+                    return Ok((staged, retrieved));
+                }
                 Err(error) => RetrError::Session(error),
             },
             Err(error) => error,

@@ -20,8 +20,10 @@ pub enum Event<'a> {
     },
     /// Everything is decided.
     Planned(&'a Plan),
-    /// Octets of a message arrived.
+    /// Octets of a message arrived, counted as LIST counts them.
     Received(Octets),
+    /// A message has arrived whole. It is not in safety yet.
+    Arrived,
     /// A message is durable in its target, and recorded.
     Delivered {
         /// Its unique-id.

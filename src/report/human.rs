@@ -272,7 +272,7 @@ pub fn step(event: &Event<'_>) -> Option<String> {
         Event::Delivered { uid, octets } => format!("delivered {uid} ({octets})"),
         Event::Recognised { uid } => format!("recognised {uid}: delivered before"),
         Event::Deleted { messages } => format!("{} deleted on the server", counted(*messages)),
-        Event::Received(_) | Event::Problem(_) => return None,
+        Event::Received(_) | Event::Arrived | Event::Problem(_) => return None,
     })
 }
 

@@ -177,7 +177,7 @@ impl<'a> Record<'a> {
             Event::Recovered { delivered } => Self::Recovered { account, delivered },
             Event::Listed { messages, complete } => Self::Listed { account, messages, complete },
             Event::Planned(plan) => Self::planned(account, plan),
-            Event::Received(_) => return None,
+            Event::Received(_) | Event::Arrived => return None,
             Event::Delivered { uid, octets } => {
                 Self::Delivered { account, uid: Foreign(uid.as_bytes()), octets: octets.0 }
             }

@@ -6,6 +6,7 @@ mod event;
 mod exit;
 pub mod finding;
 pub mod fold;
+pub mod gauge;
 pub mod human;
 pub mod json;
 pub mod progress;

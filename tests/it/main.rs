@@ -11,6 +11,7 @@
 )]
 
 mod bad_server;
+mod bars;
 mod canary;
 mod check;
 mod cli;

@@ -139,19 +139,28 @@ impl Session {
 
     /// Waits until the screen shows what is wanted.
     #[track_caller]
-    pub(crate) fn wait_for(&self, what: &str, is_there: impl Fn(&str) -> bool) {
-        let seen = self.shared.seen.lock().unwrap();
-        let is_missing = |seen: &mut Seen| !is_there(&seen.terminal.screen().contents()) && !seen.is_over;
-        let (seen, waited) = self.shared.changed.wait_timeout_while(seen, LONGEST_WAIT, is_missing).unwrap();
-        let contents = seen.terminal.screen().contents();
-        assert!(!waited.timed_out() && is_there(&contents), "{what} was not seen, but:\n{contents}");
+    pub(crate) fn wait_for(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
+        self.wait_until(what, |seen| is_there(&shown(&rows(&seen.terminal))))
     }
 
     /// Ctrl-C.
+    #[track_caller]
     pub(crate) fn interrupt(&mut self) {
         self.keyboard.write_all(b"\x03").unwrap();
-        self.wait_for("^C", |screen| screen.contains("^C"));
+        // A bar may cover it at once.
+        self.wait_until("^C", |seen| seen.octets.windows(2).any(|pair| pair == b"^C"));
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    /// Gives what is on the screen then.
+    #[track_caller]
+    fn wait_until(&self, what: &str, is_there: impl Fn(&Seen) -> bool) -> String {
+        let seen = self.shared.seen.lock().unwrap();
+        let is_missing = |seen: &mut Seen| !is_there(seen) && !seen.is_over;
+        let (seen, waited) = self.shared.changed.wait_timeout_while(seen, LONGEST_WAIT, is_missing).unwrap();
+        let contents = shown(&rows(&seen.terminal));
+        assert!(!waited.timed_out() && is_there(&seen), "{what} was not seen, but:\n{contents}");
+        contents
     }
 
     /// Waits for the end of the program. One that hangs is killed and fails the test.
@@ -160,7 +169,7 @@ impl Session {
         let status = wait_at_most(&mut self.child, LONGEST_WAIT);
         let seen = self.shared.seen.lock().unwrap();
         let (seen, waited) = self.shared.changed.wait_timeout_while(seen, LONGEST_WAIT, |seen| !seen.is_over).unwrap();
-        let contents = seen.terminal.screen().contents();
+        let contents = shown(&rows(&seen.terminal));
         assert!(!waited.timed_out(), "somebody holds the terminal:\n{contents}");
         let octets = String::from_utf8(seen.octets.clone()).unwrap();
         assert!(!octets.contains("canary"), "I9: {octets}");
@@ -204,10 +213,14 @@ fn rows(terminal: &vt100::Parser) -> Vec<Row> {
     rows
 }
 
+fn shown(rows: &[Row]) -> String {
+    rows.iter().flat_map(|row| [row.text.as_str(), "\n"]).collect()
+}
+
 impl Played {
     /// What is on the screen.
     pub(crate) fn screen(&self) -> String {
-        self.rows.iter().flat_map(|row| [row.text.as_str(), "\n"]).collect()
+        shown(&self.rows)
     }
 
     /// The lines as the program wrote them: those that the terminal wrapped are whole again.
@@ -246,7 +259,7 @@ fn a_terminal_shows_what_a_program_leaves_on_it() {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "echo out; echo err >&2; exec sleep 600"]);
     let mut session = Session::start(20, Leads::Errors, command);
-    session.wait_for("a line", |screen| screen == "err");
+    session.wait_for("a line", |screen| screen == "err\n");
     session.interrupt();
     let played = session.end();
     assert_eq!((played.code, played.screen().as_str()), (None, "err\n^C\n"));
