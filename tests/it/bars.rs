@@ -198,3 +198,22 @@ fn who_asks_for_no_bars_gets_none() {
         }
     });
 }
+
+#[test]
+fn the_log_does_not_tear_the_bars() {
+    let slow = Slow::new();
+    let session = slow.start(80, &["--log-level", "trace"]);
+    session.wait_for("a bar", |screen| screen.contains("2 of 4"));
+    slow.gate.open();
+    let played = session.end();
+    assert!(played.code == Some(0) && has_bar(&played), "{played:?}");
+    let lines = played.lines();
+    let (summary, log): (Vec<&String>, Vec<_>) = lines.iter().partition(|line| line.starts_with("work  4 delivered"));
+    assert!(summary.len() == 1 && log.len() > 25, "{lines:?}");
+    for line in log {
+        let (time, rest) = line.split_at(line.find(' ').unwrap_or(0));
+        let level = rest.split_whitespace().next();
+        assert!(time.ends_with('Z') && matches!(level, Some("TRACE" | "DEBUG" | "INFO")), "{line}");
+        assert!(!line.contains("] 2 of 4"), "{line}");
+    }
+}

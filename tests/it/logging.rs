@@ -10,7 +10,6 @@ use fetchonce::demo::{BadMessage, Faults, MessageFault};
 
 use crate::support::home::{Home, PASSWORD, Ran, refused_port};
 use crate::support::is_root;
-use crate::support::terminal::Terminal;
 
 /// The lines of a log or a trace without their times, which must be RFC 3339 in UTC with milliseconds.
 #[track_caller]
@@ -118,35 +117,6 @@ fn i9_the_log_and_the_trace_obey_nobody() {
 /// What moves the cursor, colours, or turns the direction of writing.
 fn is_obeyed(c: char) -> bool {
     (c.is_control() && c != '\n') || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-}
-
-#[test]
-fn the_log_does_not_tear_the_bars() {
-    let home = Home::new();
-    let (terminal, stderr) = Terminal::open();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fetchonce"));
-    command.args(["--config", "config.toml", "--log-level", "trace"]).env_clear().env("TERM", "xterm");
-    command.current_dir(home.folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let shown = String::from_utf8(terminal.shown()).unwrap();
-    assert!(child.wait().unwrap().success(), "{shown}");
-    assert!(shown.contains("[####") || shown.contains("[----"), "no bar: {shown}");
-    let lines: Vec<String> = shown.split(['\r', '\n']).map(without_sequences).collect();
-    let of_log = |line: &&String| [" TRACE ", " DEBUG ", " INFO "].iter().any(|level| line.contains(level));
-    let log: Vec<&str> = lines.iter().filter(of_log).map(String::as_str).collect();
-    assert!(log.len() > 40, "{shown}");
-    timeless(&log.join("\n"));
-    assert!(log.iter().all(|line| !line.contains(" of about ")), "{log:?}");
-}
-
-/// A line without the sequences that move the cursor and clear.
-fn without_sequences(line: &str) -> String {
-    let mut parts = line.split("\x1b[");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        text + part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').get(1..).unwrap_or("")
-    })
 }
 
 #[test]
