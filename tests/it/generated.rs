@@ -20,7 +20,7 @@ pub(crate) fn in_tree(path: &str) -> PathBuf {
 
 /// Asserts that the file of the tree is what was made just now.
 #[track_caller]
-fn assert_kept(path: &str, made: &str) {
+pub(crate) fn assert_kept(path: &str, made: &str) {
     let file = in_tree(path);
     if std::env::var_os(REWRITE).is_some() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();

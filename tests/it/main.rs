@@ -24,6 +24,7 @@ mod json;
 mod logging;
 mod permissions;
 mod shells;
+mod snapshots;
 mod support;
 mod syscalls;
 mod terminal;
