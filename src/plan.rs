@@ -118,6 +118,12 @@ impl Plan {
         !(self.fetches.is_empty() && self.troubled.is_empty() && self.deletions.is_empty())
     }
 
+    /// How many messages this run sets out to fetch.
+    #[must_use]
+    pub fn to_fetch(&self) -> usize {
+        self.fetches.iter().filter(|fetch| !fetch.beyond_limit).count() + self.troubled.len()
+    }
+
     /// Whether its listing says anything that the index does not know.
     #[must_use]
     pub fn is_news(&self) -> bool {

@@ -9,7 +9,8 @@ use super::args::{Cli, OneShotArgs};
 use super::failure::Failure;
 use super::hints::Place;
 use crate::config::{
-    self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordSource, Target, Tls,
+    self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordError,
+    PasswordSource, Target, Tls,
 };
 use crate::index::Identity;
 use crate::model::{escaped, limits};
@@ -43,6 +44,8 @@ pub(super) struct Chosen {
     pub(super) configured: Vec<AccountName>,
     /// Variables of the environment that hold passwords: no password command sees them.
     pub(super) secret_variables: Vec<String>,
+    /// The same where the accounts come from the command line.
+    names_in_configuration: Vec<AccountName>,
     /// The program with the options that lead it to the same accounts, as a hint says it.
     program: String,
     /// The configuration that they come from; `None` for one from the command line.
@@ -81,7 +84,9 @@ impl Chosen {
         } else {
             format!("run `{program} {name}` again")
         };
-        Place { name: name.clone(), files: Files::of(&self.state_dir, name), maildir, again, accept }
+        let files = Files::of(&self.state_dir, name);
+        let is_configured = self.file.is_some();
+        Place { name: name.clone(), files, maildir, program: program.clone(), is_configured, again, accept }
     }
 
     /// The same for a check: what was mended is to be checked again.
@@ -93,8 +98,29 @@ impl Chosen {
         Place { again: format!("run `{} check {}` again", self.program, account.name), ..place }
     }
 
+    /// There is no password.
+    pub(super) fn no_password(&self, error: PasswordError) -> Failure {
+        let hint = match error.hint() {
+            _ if self.file.is_none() => "give `--password-command COMMAND`, or set FETCHONCE_PASSWORD",
+            Some(hint) => hint,
+            None => "look after the source that the account's `password` names",
+        };
+        Failure::new(Exit::Credentials, error, hint)
+    }
+
+    /// What an account is told that is new, though another one has fetched the same mailbox.
+    pub(super) fn instead_of(&self, old: &str, new: &AccountName) -> String {
+        if self.file.is_none() && self.names_in_configuration.iter().any(|name| name.as_str() == old) {
+            return format!(
+                "run `{} {old}`, which the configuration has; for a second copy, give `--as-new` once",
+                self.program
+            );
+        }
+        format!("if it was renamed, run `{}`; for a second copy, give `--as-new` once", self.rename(old, new))
+    }
+
     /// The command that takes over what another account knows.
-    pub(super) fn rename(&self, old: &str, new: &AccountName) -> String {
+    fn rename(&self, old: &str, new: &AccountName) -> String {
         format!("{} account rename {old} {new}", self.program)
     }
 }
@@ -146,6 +172,7 @@ impl Global {
             state_dir: config.state_dir,
             accounts,
             configured,
+            names_in_configuration: Vec::new(),
             secret_variables,
             program: self.program(),
             file: Some(file),
@@ -173,19 +200,28 @@ impl Global {
             return Ok((maildir, place));
         };
         let Target::Maildir(maildir) = parse_target(into)?;
-        let place = self.place(&self.state()?.0, name);
+        let (state_dir, configured) = self.state()?;
+        let place = self.place(&state_dir, name, &configured);
         Ok((maildir.clone(), Place { maildir: Some(maildir), ..place }))
     }
 
     /// What hints about an account name, where nothing but its name is known.
-    pub(super) fn place(&self, state_dir: &Path, name: &AccountName) -> Place {
+    pub(super) fn place(&self, state_dir: &Path, name: &AccountName, configured: &[Account]) -> Place {
         let program = self.program();
+        let is_configured = configured.iter().any(|account| account.name == *name);
+        let again = if is_configured {
+            format!("run `{program} {name}` again")
+        } else {
+            "fetch it by its URL again".to_owned()
+        };
         Place {
             name: name.clone(),
             files: Files::of(state_dir, name),
             maildir: None,
-            again: format!("run `{program} {name}` again"),
+            again,
             accept: format!("{program} account accept-target {name}"),
+            program,
+            is_configured,
         }
     }
 
@@ -234,6 +270,8 @@ impl Global {
         let deliver = args.into.as_deref().map(parse_target).transpose()?;
         let keep =
             args.keep.as_deref().map(config::parse_keep).transpose().map_err(|error| wrong_option("--keep", &error))?;
+        // A broken configuration is no reason not to fetch without it.
+        let in_configuration = self.state().map(|(_, accounts)| accounts).unwrap_or_default();
         let is_set = std::env::var_os(PASSWORD_VARIABLE).is_some();
         let password = match &args.password_command[..] {
             [] if is_set => PasswordSource::Env(PASSWORD_VARIABLE.to_owned()),
@@ -258,6 +296,7 @@ impl Global {
             state_dir: self.state_dir_alone()?,
             accounts: vec![account],
             configured: Vec::new(),
+            names_in_configuration: in_configuration.into_iter().map(|account| account.name).collect(),
             secret_variables: secret_variables(&[]),
             program: self.program(),
             file: None,
@@ -290,7 +329,8 @@ fn parse_target(into: &str) -> Result<Target, Failure> {
 }
 
 fn wrong_option(option: &str, error: &config::ValueError) -> Failure {
-    Failure::usage(format!("{option}: {error}"), error.hint().unwrap_or("see `fetchonce fetch --help`"))
+    let hint = error.hint().unwrap_or("see `fetchonce fetch --help`");
+    Failure::usage(format!("{option}: {error}"), hint.replace("`keep = ", "`--keep "))
 }
 
 fn absolute(path: &Path) -> PathBuf {

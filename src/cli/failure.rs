@@ -12,11 +12,13 @@ pub(super) struct Failure {
     error: anyhow::Error,
     state: Option<String>,
     hint: String,
+    /// Nothing is wrong: nobody is told who did not ask.
+    pub(super) is_routine: bool,
 }
 
 impl Failure {
     pub(super) fn new(exit: Exit, error: impl Into<anyhow::Error>, hint: impl Into<String>) -> Self {
-        Self { exit, error: error.into(), state: None, hint: hint.into() }
+        Self { exit, error: error.into(), state: None, hint: hint.into(), is_routine: false }
     }
 
     /// A failure that is told in words alone.
@@ -26,6 +28,11 @@ impl Failure {
 
     pub(super) fn usage(what: impl fmt::Display, hint: impl Into<String>) -> Self {
         Self::words(Exit::Usage, what, hint)
+    }
+
+    /// The same, with nothing wrong: cron sends no mail about it.
+    pub(super) fn that_is_routine(self) -> Self {
+        Self { is_routine: true, ..self }
     }
 
     /// The same with what is safe now.

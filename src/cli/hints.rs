@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::accounts::Files;
 use super::failure::Failure;
-use crate::config::{AccountName, PasswordError};
+use crate::config::AccountName;
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError};
 use crate::index::IndexError;
 use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
 use crate::report::Exit;
+use crate::report::human::Naming;
 
 /// The option of `account accept-target` that gives a lost Maildir up.
 pub(super) const AGAIN_OPTION: &str = "--fetch-interrupted-again";
@@ -25,6 +26,10 @@ pub(super) struct Place {
     pub(super) files: Files,
     /// The configured Maildir, where the command knows it.
     pub(super) maildir: Option<PathBuf>,
+    /// The program with the options that lead it to the same accounts.
+    pub(super) program: String,
+    /// Whether the configuration has the account.
+    pub(super) is_configured: bool,
     /// What to run to fetch the account again.
     pub(super) again: String,
     /// The command that accepts its Maildir as it is now.
@@ -32,6 +37,10 @@ pub(super) struct Place {
 }
 
 impl Place {
+    pub(super) fn naming(&self) -> Naming<'_> {
+        Naming { program: &self.program, account: self.name.as_str() }
+    }
+
     pub(super) fn failure(&self, error: impl Into<FetchError>) -> Failure {
         let error = error.into();
         let hint = self.hint(&error);
@@ -39,16 +48,15 @@ impl Place {
     }
 
     pub(super) fn locked(error: LockError) -> Failure {
-        let (exit, hint) = match &error {
-            LockError::Held(_) => (Exit::TryLater, "wait for it to end; nothing is wrong".to_owned()),
-            LockError::Io { path, .. } => (Exit::Io, format!("look after {}", path.display())),
-        };
-        Failure::new(exit, error, hint)
-    }
-
-    pub(super) fn no_password(error: PasswordError) -> Failure {
-        let hint = error.hint().unwrap_or("look after the source that the account's `password` names").to_owned();
-        Failure::new(Exit::Credentials, error, hint)
+        match &error {
+            LockError::Held(_) => {
+                Failure::new(Exit::TryLater, error, "wait for it to end; nothing is wrong").that_is_routine()
+            }
+            LockError::Io { path, .. } => {
+                let hint = format!("look after {}", path.display());
+                Failure::new(Exit::Io, error, hint)
+            }
+        }
     }
 
     fn hint(&self, error: &FetchError) -> String {

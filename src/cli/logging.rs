@@ -20,7 +20,7 @@ use super::failure::Failure;
 use crate::config::AccountName;
 use crate::model::printable;
 use crate::report::finding::{Finding, Verdict};
-use crate::report::human::{self, Told};
+use crate::report::human::{self, Naming, Told};
 use crate::report::progress::Progress;
 use crate::report::{Event, Exit, Observer};
 
@@ -153,12 +153,12 @@ pub(super) fn found(finding: &Finding) {
 pub(super) struct Log;
 
 impl Observer for Log {
-    fn observe(&self, _account: &str, event: &Event<'_>) {
+    fn observe(&self, account: &str, event: &Event<'_>) {
         match event {
             Event::Recovered { delivered } => tracing::info!(delivered, "an interrupted run is settled"),
             Event::Listed { messages, complete } => tracing::info!(messages, complete, "listed"),
             Event::Planned(plan) => {
-                let (fetches, deletions) = (plan.fetches.len() + plan.troubled.len(), plan.deletions.len());
+                let (fetches, deletions) = (plan.to_fetch(), plan.deletions.len());
                 tracing::info!(fetches, deletions, "planned");
                 for decided in &plan.decided {
                     let (uid, size) = (decided.listed.uid.to_string(), decided.listed.size.map(|size| size.0));
@@ -169,7 +169,7 @@ impl Observer for Log {
             Event::Delivered { uid, octets } => tracing::info!(uid = uid.to_string(), octets = octets.0, "delivered"),
             Event::Recognised { uid } => tracing::info!(uid = uid.to_string(), "recognised: delivered before"),
             Event::Deleted { messages } => tracing::info!(messages, "deleted on the server"),
-            Event::Problem(problem) => human::problems(std::slice::from_ref(problem)).iter().for_each(told),
+            Event::Problem(problem) => told(&human::single(problem, Naming { program: "fetchonce", account })),
         }
     }
 }

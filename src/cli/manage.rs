@@ -31,6 +31,10 @@ pub(super) fn open<'h>(world: &'h World, state_dir: &Path, place: Place) -> Resu
     if !has_content(&world.host, &place.files.index) {
         let known: Vec<AccountName> =
             known_indexes(&world.host, state_dir).iter().filter_map(|name| name.parse().ok()).collect();
+        if place.is_configured {
+            let what = format!("the account `{}` was never fetched here", place.name);
+            return Err(Failure::usage(what, format!("`{} {}` fetches it", place.program, place.name)));
+        }
         return Err(unknown_account(place.name.as_str(), &known));
     }
     let lock = AccountLock::acquire(&place.files.lock).map_err(Place::locked)?;
@@ -48,7 +52,7 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
         let hint = "choose another name; two accounts are never made one";
         return Err(Failure::usage(format!("there is an account `{new}` already"), hint));
     }
-    let Opened { place, mut index, mut lock } = open(world, &state_dir, global.place(&state_dir, old))?;
+    let Opened { place, mut index, mut lock } = open(world, &state_dir, global.place(&state_dir, old, &configured))?;
     let mut new_lock = AccountLock::acquire(&files.lock).map_err(Place::locked)?;
     let failed = |doing: &'static str, path: &Path| {
         let path = path.to_owned();
@@ -84,25 +88,27 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
 
 /// `seen skip ACCOUNT UID`.
 pub(super) fn skip(world: &World, global: &Global, name: &AccountName, uid: &OsStr) -> Result<Exit, Failure> {
-    let (state_dir, _) = global.state()?;
-    let Opened { place, mut index, lock: _lock } = open(world, &state_dir, global.place(&state_dir, name))?;
-    let shown = escaped(uid.as_bytes(), limits::SHOWN_CHARS);
-    let skipped = match Uid::new(uid.as_bytes()) {
-        Some(uid) => index.skip(&uid).map_err(|error| place.failure(error))?,
-        None => 0,
-    };
-    if skipped == 0 {
-        let hint = "only what was listed and not delivered can be skipped: `fetchonce fetch --dry-run` shows it";
+    let (state_dir, configured) = global.state()?;
+    let Opened { place, mut index, lock: _lock } =
+        open(world, &state_dir, global.place(&state_dir, name, &configured))?;
+    // As it is, or as `list` shows it.
+    let is_meant = |known: &Uid| known.as_bytes() == uid.as_bytes() || known.to_string().as_bytes() == uid.as_bytes();
+    let undelivered = index.undelivered().map_err(|error| place.failure(error))?;
+    let Some(meant) = undelivered.into_iter().find(is_meant) else {
+        let shown = escaped(uid.as_bytes(), limits::UID_OCTETS);
+        let hint = "only what was listed and not delivered can be skipped; `list` shows the unique-ids";
         return Err(Failure::usage(format!("no undelivered message of {name} has the unique-id {shown}"), hint));
-    }
-    world.screen.say(&format!("{name} never fetches {shown} now\n"));
+    };
+    index.skip(&meant).map_err(|error| place.failure(error))?;
+    world.screen.say(&format!("{name} never fetches {meant} now\n"));
     Ok(Exit::Fine)
 }
 
 /// `seen verify --repair ACCOUNT`.
 pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Result<Exit, Failure> {
-    let (state_dir, _) = global.state()?;
-    let Opened { place, mut index, lock: _lock } = open(world, &state_dir, global.place(&state_dir, name))?;
+    let (state_dir, configured) = global.state()?;
+    let Opened { place, mut index, lock: _lock } =
+        open(world, &state_dir, global.place(&state_dir, name, &configured))?;
     let repaired = fetch::repair(&world.host, &mut index).map_err(|error| place.failure(error))?;
     let Repaired { rewritten, to_fetch_again, beyond_repair } = repaired;
     let said = |count: usize| format!("{} {}", counted(count), if count == 1 { "is" } else { "are" });

@@ -28,6 +28,8 @@ mod status;
 mod trace;
 mod watch;
 
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -47,6 +49,7 @@ use trace::TraceFile;
 
 use crate::config::AccountName;
 use crate::host::RealHost;
+use crate::model::printable;
 use crate::pop3::Tracer;
 use crate::report::Exit;
 
@@ -69,7 +72,7 @@ impl World {
 #[must_use]
 pub fn main() -> ExitCode {
     keep_memory_private();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse().map_err(harmless) {
         Ok(cli) => cli,
         Err(message) => {
             // Help and the version come this way too.
@@ -85,7 +88,9 @@ pub fn main() -> ExitCode {
     let (talk, format) = cli.wishes();
     let host = RealHost::new(Arc::clone(&interrupted));
     let mut world = World { host, screen: Screen::new(talk, format), interrupted, trace: None };
-    let exit = run(&mut world, cli).unwrap_or_else(|failure| {
+    let ran = catch_unwind(AssertUnwindSafe(|| run(&mut world, cli)));
+    let mistake = |_| Err(Failure::words(Exit::Internal, "this is a mistake of fetchonce", "please report it"));
+    let exit = ran.unwrap_or_else(mistake).unwrap_or_else(|failure| {
         world.screen.tell(None, failure.exit, &failure.told());
         failure.exit
     });
@@ -93,6 +98,15 @@ pub fn main() -> ExitCode {
         world.screen.tell(None, Exit::Fine, &warning);
     }
     world.screen.end(exit).code().into()
+}
+
+/// The same message about the same words, with what a terminal would obey in them escaped (I9).
+fn harmless(message: clap::Error) -> clap::Error {
+    let words = env::args_os().map(|word| {
+        let shown = printable(&word.to_string_lossy());
+        if word == *shown { word } else { shown.into() }
+    });
+    Cli::try_parse_from(words).err().unwrap_or(message)
 }
 
 fn run(world: &mut World, cli: Cli) -> Result<Exit, Failure> {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use secrecy::SecretString;
 
@@ -57,14 +58,15 @@ pub(super) fn list(world: &World, global: &Global, args: LookArgs) -> Result<Exi
 /// Fetches the chosen accounts, or in a dry run tells what would be done.
 pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
     let purpose = if args.dry_run { Purpose::Look } else { Purpose::Deliver };
-    let is_safe = |failure: Failure| if args.dry_run { failure } else { failure.with_state(&Summary::default()) };
+    let is_safe = |failure: Failure| {
+        let says_nothing_of_mail = args.dry_run || failure.exit == Exit::Usage;
+        if says_nothing_of_mail { failure } else { failure.with_state(&Summary::default()) }
+    };
     let chosen = global.choose(&args.accounts, &args.one_shot, purpose).map_err(is_safe)?;
     let width = chosen.accounts.iter().map(|account| account.name.as_str().len()).max().unwrap_or(0);
     let works: Vec<Work> = chosen.accounts.iter().map(|account| prepare(world, account, &chosen, args)).collect();
-    if !args.dry_run
-        && let Some(work) = works.first()
-    {
-        create_dirs(&world.host, &chosen.state_dir).map_err(|error| is_safe(work.place.failure(error)))?;
+    if !args.dry_run && !works.is_empty() {
+        create_dirs(&world.host, &chosen.state_dir).map_err(|error| is_safe(no_state(&chosen.state_dir, error)))?;
     }
     // From here on a signal lets each account end in order; a prompt before could not be left by one.
     watch_signals(&world.interrupted)?;
@@ -77,8 +79,12 @@ fn prepare(world: &World, account: &Account, chosen: &Chosen, args: &FetchArgs) 
     let place = chosen.place(account);
     let refused = if args.as_new { None } else { known_by_another_name(world, account, &place.files, chosen) };
     let is_asked = matches!(account.password, PasswordSource::Prompt) && refused.is_none();
-    let prompted = is_asked
-        .then(|| account.password.obtain(account.name.as_str(), &chosen.secret_variables).map_err(Place::no_password));
+    let prompted = is_asked.then(|| {
+        account
+            .password
+            .obtain(account.name.as_str(), &chosen.secret_variables)
+            .map_err(|error| chosen.no_password(error))
+    });
     let had_index = has_content(&world.host, &place.files.index);
     Work { account: account.clone(), place, had_index, refused, prompted }
 }
@@ -101,7 +107,7 @@ pub(super) fn known_by_another_name(
     Some(Failure::words(
         Exit::Config,
         format!("this account is new, but `{old}` has fetched the same mailbox: all its mail would come a second time"),
-        format!("if it was renamed, run `{}`; for a second copy, give `--as-new` once", chosen.rename(&old, new)),
+        chosen.instead_of(&old, new),
     ))
 }
 
@@ -121,7 +127,7 @@ fn is_of_maildrop(world: &World, state_dir: &Path, name: &str, account: &Account
 /// Remembers beside the index that there is one, so that its loss is noticed.
 pub(super) fn remember(lock: &mut AccountLock, index: &Index<'_>, place: &Place) -> Result<(), Failure> {
     let known = lock.remembers_index().and_then(|known| if known { Ok(()) } else { lock.remember_index(index.id()) });
-    known.map_err(|error| place.failure(unreadable(&place.files.lock, error)))
+    known.map_err(|error| no_state(&place.files.lock, error))
 }
 
 /// The account had an index, and has none.
@@ -137,8 +143,14 @@ pub(super) fn lost_index(place: &Place) -> Failure {
     )
 }
 
-pub(super) fn unreadable(path: &Path, source: std::io::Error) -> TargetError {
-    TargetError::Io { doing: "use", path: path.to_owned(), source }
+/// A file or folder of the state cannot be used.
+pub(super) fn no_state(path: &Path, error: impl Into<anyhow::Error>) -> Failure {
+    let error = error.into().context(format!("cannot use {}", path.display()));
+    Failure::new(
+        Exit::Io,
+        error,
+        "look after its rights and the disk; `--state-dir` and `state_dir` name another folder",
+    )
 }
 
 /// The names of the accounts that have an index with something in it, sorted.
@@ -163,15 +175,20 @@ impl Fetching<'_> {
         let queue: Mutex<VecDeque<Work>> = Mutex::new(works.into());
         let exits = Mutex::new(Vec::new());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        std::thread::scope(|scope| {
-            for _ in 0..jobs {
-                scope.spawn(|| {
-                    while let Some(work) = next() {
-                        let exit = self.one(work);
-                        exits.lock().unwrap_or_else(PoisonError::into_inner).push(exit);
-                    }
-                });
+        thread::scope(|scope| {
+            let work = || {
+                while let Some(work) = next() {
+                    let exit = self.one(work);
+                    exits.lock().unwrap_or_else(PoisonError::into_inner).push(exit);
+                }
+            };
+            // This thread works too, and alone where the system gives no more.
+            for _ in 1..jobs {
+                if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                    break;
+                }
             }
+            work();
         });
         Exit::most_telling(exits.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
@@ -226,7 +243,7 @@ impl Fetching<'_> {
             None => account
                 .password
                 .obtain(account.name.as_str(), &self.chosen.secret_variables)
-                .map_err(Place::no_password)?,
+                .map_err(|error| self.chosen.no_password(error))?,
         };
         let mut index = self.open_index(&place, &identity)?;
         if let Some(lock) = &mut lock
@@ -253,7 +270,7 @@ impl Fetching<'_> {
             return Ok(());
         }
         let remembers = lock.map_or(Ok(false), AccountLock::remembers_index);
-        if remembers.map_err(|error| place.failure(unreadable(&place.files.lock, error)))? {
+        if remembers.map_err(|error| no_state(&place.files.lock, error))? {
             return Err(lost_index(place));
         }
         if had_index {

@@ -51,7 +51,8 @@ pub(super) struct Screen {
     pub(super) format: Format,
     is_terminal: bool,
     pub(super) progress: Progress,
-    /// Why the data did not get out; told at the end, since nothing is to be left undone for it.
+    /// Why the data did not get out. Nothing more is written then; it is told at the end, since nothing is to be left
+    /// undone for it.
     unwritten: Mutex<Option<io::Error>>,
 }
 
@@ -99,9 +100,14 @@ impl Screen {
 
     /// Tells an error or a warning: to people always, to scripts that read the data, and to the log.
     pub(super) fn tell(&self, account: Option<&str>, exit: Exit, told: &Told) {
+        self.tell_scripts(account, exit, told);
+        self.tell_people(account, told);
+    }
+
+    /// Tells an error or a warning to scripts that read the data, and to the log.
+    pub(super) fn tell_scripts(&self, account: Option<&str>, exit: Exit, told: &Told) {
         logging::told(told);
         self.record(&Record::of_told(account, exit, told));
-        self.tell_people(account, told);
     }
 
     pub(super) fn tell_people(&self, account: Option<&str>, told: &Told) {
@@ -132,16 +138,20 @@ impl Screen {
         if self.format == Format::Json {
             match serde_json::to_string(record) {
                 Ok(line) => self.write(&(line + "\n")),
-                Err(error) => self.remember(error.into()),
+                Err(error) => self.stop_writing(error.into()),
             }
         }
     }
 
     /// Ends the output; data that did not get out makes an exit code of its own.
     pub(super) fn end(&self, exit: Exit) -> Exit {
-        let exit_code = exit.code();
-        self.record(&Record::End { exit_code });
-        let Some(error) = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).take() else { return exit };
+        self.record(&Record::End { exit_code: exit.code() });
+        let error = match self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            None => return exit,
+            // A reader such as `head` has had enough.
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return exit,
+            Some(error) => error,
+        };
         let error = anyhow::Error::new(error).context("cannot write to standard output");
         let failure = Failure::new(Exit::Io, error, "look at where the output goes; what was to be done is done");
         self.tell_people(None, &failure.told());
@@ -149,19 +159,19 @@ impl Screen {
     }
 
     fn write(&self, lines: &str) {
+        if self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return;
+        }
         self.progress.between(|| {
             let mut out = io::stdout().lock();
             if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
-                self.remember(error);
+                self.stop_writing(error);
             }
         });
     }
 
-    fn remember(&self, error: io::Error) {
-        // A reader such as `head` has had enough.
-        if error.kind() != io::ErrorKind::BrokenPipe {
-            self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        }
+    fn stop_writing(&self, error: io::Error) {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 }
 

@@ -8,7 +8,7 @@ use super::args::StatusArgs;
 use super::failure::Failure;
 use super::hints::Place;
 use super::logging;
-use super::run::{has_content, known_indexes};
+use super::run::{has_content, known_indexes, lost_index};
 use crate::config::{Account, AccountName};
 use crate::host::{AccountLock, Host, LockError};
 use crate::index::{Index, IndexError, Run};
@@ -42,7 +42,7 @@ pub(super) fn status(world: &World, global: &Global, args: &StatusArgs) -> Resul
     let mut exits = Vec::new();
     for name in chosen {
         let account = configured.iter().find(|account| account.name == *name);
-        match look(&world.host, &global.place(&state_dir, name), account, args.runs) {
+        match look(&world.host, &global.place(&state_dir, name, &configured), account, args.runs) {
             Ok(status) => {
                 world.screen.print(&status::text(&status, width, world.host.now()));
                 world.screen.record(&Record::Status(status));
@@ -66,7 +66,9 @@ fn look<'p>(
     let never = StatusRecord { account: place.name.as_str(), configured: account.is_some(), ..StatusRecord::default() };
     let files = &place.files;
     if !has_content(host, &files.index) {
-        return Ok(never);
+        let lock = AccountLock::acquire_existing(&files.lock).ok().flatten();
+        let is_lost = lock.is_some_and(|lock| lock.remembers_index().unwrap_or(false));
+        return if is_lost { Err(lost_index(place)) } else { Ok(never) };
     }
     let running = matches!(AccountLock::acquire_existing(&files.lock), Err(LockError::Held(_)));
     let keep = account.map(|account| account.keep);
@@ -100,7 +102,7 @@ fn read<'p>(
         troubled: totals.troubled,
         held: totals.held,
         untrusted: totals.untrusted,
-        deletions_unconfirmed: totals.delete_sent,
+        deletions_to_confirm: totals.delete_sent,
         due_now,
         due,
         ..known
@@ -126,7 +128,7 @@ fn due(host: &dyn Host, index: &Index<'_>, keep: Option<Keep>) -> Result<(u64, V
     let (now, clock) = (host.now(), index.credited_clock(host.now())?);
     let mut due_now = 0;
     let mut days: BTreeMap<String, u64> = BTreeMap::new();
-    for row in index.seen()?.rows().iter().filter(|row| row.gone.is_none()) {
+    for row in index.seen()?.rows().iter().filter(|row| row.gone.is_none() && !row.delete_sent) {
         match plan::due_in(row, keep, clock) {
             None => {}
             Some(due_in) if due_in.is_zero() => due_now += 1,
@@ -141,11 +143,11 @@ fn alarms(status: &StatusRecord<'_>, place: &Place, now: i64) -> Vec<AlarmRecord
     let mut alarms = Vec::new();
     let mut alarm = |alarm, what: String, hint: String| alarms.push(AlarmRecord { alarm, what, hint });
     let count = |messages: u64| counted(usize::try_from(messages).unwrap_or(usize::MAX));
-    let name = &place.name;
+    let Place { name, program, .. } = place;
     let since = status.last_success_at.or(status.first_run_at).map(|at| now.saturating_sub(at) / DAY);
     let longest = i64::try_from(limits::ALARM_AFTER.as_secs()).unwrap_or(i64::MAX) / DAY;
-    if let Some(days) = since.filter(|days| *days >= longest) {
-        let hint = "look at the error above, or at the timer that should run fetchonce";
+    if let Some(days) = since.filter(|days| *days >= longest && status.configured) {
+        let hint = "look at how the last runs ended, and at the timer that should run fetchonce";
         alarm("no_success", format!("no successful run for {days} days"), hint.into());
     }
     if status.last_run.as_ref().is_some_and(|run| run.ended_at.is_none()) && !status.running {
@@ -153,19 +155,15 @@ fn alarms(status: &StatusRecord<'_>, place: &Place, now: i64) -> Vec<AlarmRecord
     }
     if status.untrusted > 0 {
         let what = format!("what the disk holds of {} is not known", count(status.untrusted));
-        alarm("untrusted", what, format!("look after the disk, then run `fetchonce seen verify --repair {name}`"));
+        alarm("untrusted", what, format!("look after the disk, then run `{program} seen verify --repair {name}`"));
     }
     if status.held > 0 {
         let what = format!("the Maildir refused {}, kept safe in the held Maildir", count(status.held));
         alarm("held", what, "mend the Maildir; the next run delivers what is held".into());
     }
     if status.troubled > 0 {
-        let what = format!("{} broke sessions, and wait for their next try", count(status.troubled));
-        alarm(
-            "troubled",
-            what,
-            format!("`fetchonce seen skip {name} UID` gives one up; `fetchonce list {name}` shows it"),
-        );
+        let what = format!("{} broke sessions; each waits for its next try", count(status.troubled));
+        alarm("troubled", what, format!("`{program} seen skip {name} UID` gives one up; `list` shows the unique-ids"));
     }
     alarms
 }

@@ -28,7 +28,7 @@ pub(super) struct Watch<'a> {
 impl Observer for Watch<'_> {
     fn observe(&self, account: &str, event: &Event<'_>) {
         Log.observe(account, event);
-        if let Some(record) = Record::of_event(account, event) {
+        if let Some(record) = Record::of_event(self.place.naming(), event) {
             self.screen.record(&record);
         }
         match event {
@@ -65,7 +65,7 @@ impl Watch<'_> {
         let exit = outcome.exit();
         let Outcome { summary, problems, error } = outcome;
         self.bar.finish();
-        for told in human::problems(&problems) {
+        for told in human::problems(&problems, self.place.naming()) {
             // Scripts were told of each at its time.
             self.screen.tell_people(Some(self.place.name.as_str()), &told);
         }
@@ -95,7 +95,12 @@ impl Watch<'_> {
 
     fn tell_failure(&self, failure: Failure, summary: &Summary) {
         let failure = if self.is_dry { failure } else { failure.with_state(summary) };
-        self.screen.tell(Some(self.place.name.as_str()), failure.exit, &failure.told());
+        let (name, told) = (Some(self.place.name.as_str()), failure.told());
+        if failure.is_routine && !self.is_dry && !self.screen.shows_summaries() {
+            self.screen.tell_scripts(name, failure.exit, &told);
+        } else {
+            self.screen.tell(name, failure.exit, &told);
+        }
     }
 
     fn end(&self, exit: Exit, summary: &Summary) {

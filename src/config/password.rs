@@ -11,8 +11,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::emulate_default_handler;
 
 use super::error::shown_path;
 use crate::model::{escaped, limits};
@@ -230,8 +234,41 @@ fn ask(account: &str) -> Result<SecretString, PasswordProblem> {
         return Err(PasswordProblem::NoTerminal);
     }
     let prompt = format!("Password of {}: ", escaped(account.as_bytes(), limits::SHOWN_CHARS));
+    let echo = Echo::kept().map_err(PasswordProblem::Io)?;
     let text = rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(PasswordProblem::Io)?;
+    drop(echo);
     checked(&text)
+}
+
+/// Brings the terminal back as it was should a signal end the program while a password is typed unseen.
+struct Echo {
+    signals: Handle,
+    watcher: Option<thread::JoinHandle<()>>,
+}
+
+impl Echo {
+    fn kept() -> io::Result<Self> {
+        let settings = tcgetattr(io::stdin())?;
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let handle = signals.handle();
+        let watch = move || {
+            for signal in &mut signals {
+                // The program ends here; what cannot be brought back stays.
+                let _ = tcsetattr(io::stdin(), OptionalActions::Now, &settings);
+                let _ = emulate_default_handler(signal);
+            }
+        };
+        Ok(Self { signals: handle, watcher: Some(thread::Builder::new().spawn(watch)?) })
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        self.signals.close();
+        if let Some(watcher) = self.watcher.take() {
+            let _ = watcher.join();
+        }
+    }
 }
 
 fn read_file(path: &Path, private: bool) -> Result<Zeroizing<Vec<u8>>, PasswordProblem> {

@@ -127,13 +127,16 @@ impl<'r> Runner<'r, '_> {
             return Ok(());
         }
         let is_known = |reason| matches!(reason, Reason::AlreadyDelivered | Reason::Due | Reason::DueButPartial);
-        self.summary.listed = listing.messages.len() as u64;
-        let within_limit = plan.fetches.iter().filter(|fetch| !fetch.beyond_limit).count();
-        self.summary.planned = (within_limit + plan.troubled.len()) as u64;
+        let unidentified = usize::try_from(listing.unidentified).unwrap_or(usize::MAX);
+        let listed = listing.messages.len().saturating_add(unidentified);
+        self.summary.listed = listed as u64;
+        self.summary.planned = plan.to_fetch() as u64;
         self.summary.known = plan.decided.iter().filter(|decided| is_known(decided.reason)).count() as u64;
-        self.emit(&Event::Listed { messages: listing.messages.len(), complete: listing.complete });
+        self.emit(&Event::Listed { messages: listed, complete: listing.complete });
         self.emit(&Event::Planned(plan));
-        if !listing.complete {
+        if unidentified > 0 {
+            self.problem(Problem::Unidentified { messages: unidentified });
+        } else if !listing.complete {
             self.problem(Problem::PartialListing);
         }
         if plan.contradicted && !self.account_changed()? {

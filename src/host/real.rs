@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -59,6 +59,9 @@ impl RealHost {
 
     /// Asks the resolver, which has no time-out of its own to set, in a thread that is left behind when time is up.
     fn resolve(&self, host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
         let (sender, receiver) = mpsc::sync_channel(1);
         let name = host.to_owned();
         let lookup = move || {
@@ -110,7 +113,11 @@ impl Host for RealHost {
     fn connect(&self, host: &str, port: u16, timeout: Duration) -> Result<Box<dyn Wire>, ConnectError> {
         self.steps.step();
         let deadline = Instant::now() + timeout;
-        let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
+        let unknown = |source: io::Error| match source.kind() {
+            // No thread to ask the resolver in: that tells nothing of the name.
+            io::ErrorKind::WouldBlock => ConnectError::Refused { host: host.to_owned(), port, source },
+            _ => ConnectError::UnknownHost { host: host.to_owned(), source },
+        };
         let addresses = self.resolve(host, port, deadline).map_err(unknown)?;
         tracing::debug!(?addresses, "resolved");
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -159,8 +166,11 @@ impl Host for RealHost {
                     }
                 }
             };
-            let threads: Vec<_> = (0..SYNC_THREADS.min(files_len(&work))).map(|_| scope.spawn(worker)).collect();
-            let mut result = Ok(());
+            // This thread works too, and alone where the system gives no more.
+            let more = 1..SYNC_THREADS.min(files_len(&work));
+            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, worker).ok();
+            let threads: Vec<_> = more.map_while(spawn).collect();
+            let mut result = worker();
             for thread in threads {
                 result = result.and(thread.join().unwrap_or_else(|_| Err(io::Error::other("a sync thread panicked"))));
             }

@@ -14,7 +14,7 @@ use crate::plan::{Plan, Twin};
 /// How many messages are in which state, for a status line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Totals {
-    /// Delivered and still listed.
+    /// Delivered, still listed, and not deleted.
     pub on_server: u64,
     /// Delivered, ever.
     pub delivered: u64,
@@ -201,6 +201,14 @@ impl Index<'_> {
         self.commit("back_off", |db| db.execute(sql, (row.0, retry_after.0)).map(drop))
     }
 
+    /// The unique-ids of the undelivered messages.
+    pub fn undelivered(&self) -> Result<Vec<Uid>, IndexError> {
+        self.read(|db| {
+            let mut statement = db.prepare("SELECT DISTINCT uid FROM message WHERE state = 'new' AND gone IS NULL")?;
+            statement.query_map([], |sql| read_uid(sql, 0))?.collect()
+        })
+    }
+
     /// Never fetches the undelivered messages of a unique-id again; gives how many there were.
     pub fn skip(&mut self, uid: &Uid) -> Result<usize, IndexError> {
         let sql = "UPDATE message SET state = 'skipped' WHERE uid = ?1 AND state = 'new'";
@@ -211,7 +219,7 @@ impl Index<'_> {
     pub fn totals(&self) -> Result<Totals, IndexError> {
         self.read(|db| {
             db.query_row(
-                "SELECT count(*) FILTER (WHERE state = 'delivered' AND gone IS NULL),
+                "SELECT count(*) FILTER (WHERE state = 'delivered' AND gone IS NULL AND delete_sent IS NULL),
                         count(*) FILTER (WHERE state = 'delivered' AND adopted_by IS NULL),
                         count(*) FILTER (WHERE state = 'new' AND gone IS NULL),
                         count(DISTINCT held) FILTER (WHERE state = 'held'),

@@ -9,7 +9,9 @@ mod messages;
 mod runs;
 
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -80,7 +82,9 @@ pub struct Index<'h> {
 impl<'h> Index<'h> {
     /// Opens the index file of an account, or makes it. The directory must exist.
     pub fn open(host: &'h dyn Host, path: &Path, identity: &Identity) -> Result<Self, IndexError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // Its owner's alone, whatever the umask; SQLite gives its other files the same mode. An error is SQLite's to tell.
+        let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|source| classify(path, source))?;
         Self::prepare(host, connection, path, identity)
     }

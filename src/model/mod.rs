@@ -29,8 +29,9 @@ impl Uid {
 }
 
 impl fmt::Display for Uid {
+    /// Whole, and escaped so that no other unique-id looks the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", escaped(&self.0, limits::SHOWN_CHARS))
+        write!(f, "{}", escaped(&self.0, limits::UID_OCTETS))
     }
 }
 

@@ -66,16 +66,18 @@ pub fn summary(plan: &Plan) -> String {
 fn line(account: &str, decided: &Decided, deletes_at_once: bool, now: Timestamp) -> String {
     let action = Action::of(decided.reason);
     let size = decided.listed.size.map_or("?".to_owned(), |size| size.to_string());
-    let (state, action_word, uid) = (state(decided), action.word(), &decided.listed.uid);
+    let state = state_name(decided.state, decided.reason);
+    let (action_word, uid) = (action.word(), &decided.listed.uid);
     let then = if action == Action::Fetch && deletes_at_once { "; deleted once delivered" } else { "" };
     format!("{account}  {state:9}  {action_word:6}  {size:>10}  {uid}  {}{then}\n", why(decided, now))
 }
 
-fn state(decided: &Decided) -> &'static str {
-    match decided.state {
-        _ if decided.reason == Reason::Unproven => "unproven",
+/// One word for what is known of a message.
+pub(super) fn state_name(state: Option<RowState>, reason: Reason) -> &'static str {
+    match state {
+        _ if reason == Reason::Unproven => "unproven",
         None | Some(RowState::New) => "new",
-        Some(RowState::Intent) => "cut off",
+        Some(RowState::Intent) => "interrupted",
         Some(RowState::Held) => "held",
         Some(RowState::Delivered) => "delivered",
         Some(RowState::Untrusted) => "untrusted",

@@ -106,6 +106,11 @@ pub enum Problem {
         /// How many.
         messages: usize,
     },
+    /// The server gives messages a unique-id that cannot be used, or none: they are neither fetched nor deleted.
+    Unidentified {
+        /// How many.
+        messages: usize,
+    },
     /// UIDL, STAT and LIST disagree, so nothing was deleted or taken for gone.
     PartialListing,
     /// A message's size changed to a new one, or its unique-id names other content than before.

@@ -151,7 +151,7 @@ impl Problem {
     pub fn exit(&self) -> Exit {
         match self {
             Self::RetrRefused { .. } | Self::DeleRefused { .. } | Self::QuitRejected { .. } => Exit::Unavailable,
-            Self::Vanished { .. } => Exit::Data,
+            Self::Vanished { .. } | Self::Unidentified { .. } => Exit::Data,
             Self::Held { .. } => Exit::Target,
             Self::Untrusted { .. } | Self::TooBig { .. } | Self::QuitWithheld { .. } => Exit::Io,
             Self::BackingOff { .. } => Exit::TryLater,

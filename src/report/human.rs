@@ -43,6 +43,23 @@ impl Palette {
     }
 }
 
+/// How hints call the program and the account, so that a command in them can be pasted.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming<'a> {
+    /// The program with the options that lead it to the same accounts.
+    pub program: &'a str,
+    /// The account.
+    pub account: &'a str,
+}
+
+impl Naming<'_> {
+    /// A hint whose commands say `fetchonce` and `ACCOUNT`.
+    #[must_use]
+    pub fn filled_in(self, hint: &str) -> String {
+        hint.replace("`fetchonce ", &format!("`{} ", self.program)).replace("ACCOUNT", self.account)
+    }
+}
+
 /// Something to tell: what happened, why, what is safe now, and what to do next.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Told {
@@ -159,51 +176,51 @@ pub fn state(summary: &Summary) -> String {
 
 /// The problems of a run, those of one kind together.
 #[must_use]
-pub fn problems(problems: &[Problem]) -> Vec<Told> {
-    let mut told = refusals(problems);
+pub fn problems(problems: &[Problem], naming: Naming<'_>) -> Vec<Told> {
+    let mut told = refusals(problems, naming);
     let mut deletions_refused = (0, "");
-    let mut held = (0, "");
+    let mut held: Option<Problem> = None;
     for problem in problems {
-        match problem {
-            Problem::RetrRefused { .. } => {}
-            Problem::DeleRefused { text } => deletions_refused = (deletions_refused.0 + 1, text),
-            Problem::Held { messages, cause } => held = (held.0 + messages, cause),
-            other => told.push(single(other)),
+        match (problem, &mut held) {
+            (Problem::RetrRefused { .. }, _) => {}
+            (Problem::DeleRefused { text }, _) => deletions_refused = (deletions_refused.0 + 1, text),
+            (Problem::Held { messages, .. }, Some(Problem::Held { messages: all, .. })) => *all += messages,
+            (Problem::Held { .. }, _) => held = Some(problem.clone()),
+            (other, _) => told.push(single(other, naming)),
         }
     }
     if let (1.., text) = deletions_refused {
         let count = counted(deletions_refused.0);
         told.push(plain(Exit::Unavailable, format!("the server refused to delete {count}: {text}"), RETRIED));
     }
-    if let (1.., cause) = held {
-        let what = format!("the Maildir refuses {}, kept safe in the held Maildir: {cause}", counted(held.0));
-        let hint = "mend the Maildir; the next run delivers what is held, and nothing held is deleted on the server";
-        told.push(plain(Exit::Target, what, hint));
-    }
+    told.extend(held.map(|held| single(&held, naming)));
     told
 }
 
 const RETRIED: &str = "nothing to do: the next run asks again";
 const GIVEN_UP: &str = "the next run asks again; `fetchonce seen skip ACCOUNT UID` gives a message up";
 
-fn refusals(problems: &[Problem]) -> Vec<Told> {
+fn refusals(problems: &[Problem], naming: Naming<'_>) -> Vec<Told> {
     let refused = problems.iter().filter(|problem| matches!(problem, Problem::RetrRefused { .. }));
     let total = refused.clone().count();
-    let mut told: Vec<Told> = refused.take(NAMED_REFUSALS).map(single).collect();
+    let mut told: Vec<Told> = refused.take(NAMED_REFUSALS).map(|problem| single(problem, naming)).collect();
     if total > NAMED_REFUSALS {
         let what = format!("the server refused to send {} more messages", total - NAMED_REFUSALS);
-        told.push(plain(Exit::Unavailable, what, GIVEN_UP));
+        told.push(plain(Exit::Unavailable, what, &naming.filled_in(GIVEN_UP)));
     }
     told
 }
 
 /// A problem that is told by itself.
 #[must_use]
-pub fn single(problem: &Problem) -> Told {
+pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
     let (what, hint) = match problem {
         Problem::RetrRefused { uid, text } => (format!("the server refused to send message {uid}: {text}"), GIVEN_UP),
         Problem::DeleRefused { text } => (format!("the server refused to delete a message: {text}"), RETRIED),
-        Problem::Held { messages, cause } => (format!("{} held: {cause}", counted(*messages)), RETRIED),
+        Problem::Held { messages, cause } => (
+            format!("the Maildir refuses {}, kept safe in the held Maildir: {cause}", counted(*messages)),
+            "mend the Maildir; the next run delivers what is held, and nothing held is deleted on the server",
+        ),
         Problem::QuitRejected { text } => {
             (format!("the server says at QUIT that it did not delete everything: {text}"), RETRIED)
         }
@@ -232,6 +249,10 @@ pub fn single(problem: &Problem) -> Told {
             format!("{} not safe on the disk yet, so nothing was deleted on the server", counted(*messages)),
             "run `fetchonce seen verify --repair ACCOUNT`, then fetch again",
         ),
+        Problem::Unidentified { messages } => (
+            format!("the server gives {} no unique-id that can be used, so not fetched", counted(*messages)),
+            "ask the provider, or fetch such mail by other means; it stays on the server, and nothing is deleted meanwhile",
+        ),
         Problem::PartialListing => (
             "the server's lists disagree with one another: nothing was deleted, or taken for gone, in this run".into(),
             "nothing to do unless it stays so; some servers answer so while mail arrives",
@@ -241,7 +262,7 @@ pub fn single(problem: &Problem) -> Told {
             "nothing to do: this follows a change of server or user, and new unique-ids for old mail",
         ),
     };
-    plain(problem.exit(), what, hint)
+    plain(problem.exit(), what, &naming.filled_in(hint))
 }
 
 fn plain(exit: Exit, what: String, hint: &str) -> Told {
@@ -266,8 +287,7 @@ pub fn step(event: &Event<'_>) -> Option<String> {
         Event::Listed { messages, complete: true } => format!("{} listed", counted(*messages)),
         Event::Listed { messages, complete: false } => format!("{} listed, incompletely", counted(*messages)),
         Event::Planned(plan) => {
-            let fetches = plan.fetches.len() + plan.troubled.len();
-            format!("{} to fetch, {} to delete", counted(fetches), plan.deletions.len())
+            format!("{} to fetch, {} to delete", counted(plan.to_fetch()), plan.deletions.len())
         }
         Event::Delivered { uid, octets } => format!("delivered {uid} ({octets})"),
         Event::Recognised { uid } => format!("recognised {uid}: delivered before"),
@@ -353,7 +373,9 @@ mod tests {
         let mut all: Vec<Problem> = (b'0'..=b'9').map(refused).collect();
         all.extend([Problem::PartialListing, Problem::DeleRefused { text: "x".into() }]);
         all.extend([Problem::DeleRefused { text: "y".into() }]);
-        let told = problems(&all);
+        let told = problems(&all, Naming { program: "fetchonce --state-dir s", account: "work" });
+        let hint = "the next run asks again; `fetchonce --state-dir s seen skip work UID` gives a message up";
+        assert_eq!(told[0].hint.as_deref(), Some(hint));
         let warnings: Vec<bool> = told.iter().map(|told| told.is_warning).collect();
         assert_eq!(warnings, [false, false, false, false, true, false]);
         assert_eq!(told[3].what, "the server refused to send 7 more messages");

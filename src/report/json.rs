@@ -3,16 +3,17 @@
 //! The types of the other rooms are not serialised themselves: what scripts rely on is written down here alone, and
 //! docs/reference/json.md describes every field of it. Fields are added and never change their meaning.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::decided::Action;
+use super::decided::{Action, state_name};
 use super::finding::Finding;
-use super::human::{self, Told, printable};
+use super::human::{self, Naming, Told, printable};
 use super::{Event, Exit, Problem, Summary};
-use crate::model::{RowState, Timestamp};
+use crate::model::Timestamp;
 use crate::plan::{Decided, Plan, Reason};
+
+/// Larger integers lose digits in readers that know floating-point numbers alone; no mail is so large.
+const LARGEST_INTEGER: u64 = (1 << 53) - 1;
 
 /// One line of output.
 #[derive(Clone, Debug, Serialize)]
@@ -23,8 +24,8 @@ pub enum Record<'a> {
     Listed { account: &'a str, messages: usize, complete: bool },
     Planned { account: &'a str, to_fetch: usize, to_delete: usize },
     Message(Message<'a>),
-    Delivered { account: &'a str, uid: Foreign<'a>, octets: u64 },
-    Recognised { account: &'a str, uid: Foreign<'a> },
+    Delivered { account: &'a str, uid: String, octets: u64 },
+    Recognised { account: &'a str, uid: String },
     Deleted { account: &'a str, messages: usize },
     Problem(ProblemRecord<'a>),
     Error(ToldRecord<'a>),
@@ -35,29 +36,12 @@ pub enum Record<'a> {
     End { exit_code: u8 },
 }
 
-/// Octets of somebody else: a string where they are UTF-8, else an object with their base64.
-#[derive(Clone, Copy, Debug)]
-pub struct Foreign<'a>(pub &'a [u8]);
-
-impl Serialize for Foreign<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Marked {
-            base64: String,
-        }
-        match std::str::from_utf8(self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => Marked { base64: STANDARD.encode(self.0) }.serialize(serializer),
-        }
-    }
-}
-
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
 pub struct Message<'a> {
     pub account: &'a str,
     pub number: u32,
-    pub uid: Foreign<'a>,
+    pub uid: String,
     pub size: Option<u64>,
     pub state: &'static str,
     pub action: &'static str,
@@ -74,7 +58,7 @@ pub struct ProblemRecord<'a> {
     pub exit_code: u8,
     pub what: String,
     pub hint: Option<String>,
-    pub uid: Option<Foreign<'a>>,
+    pub uid: Option<String>,
     pub messages: Option<usize>,
 }
 
@@ -123,7 +107,7 @@ pub struct StatusRecord<'a> {
     pub troubled: u64,
     pub held: u64,
     pub untrusted: u64,
-    pub deletions_unconfirmed: u64,
+    pub deletions_to_confirm: u64,
     pub due_now: u64,
     pub due: Vec<DueRecord>,
     pub alarms: Vec<AlarmRecord>,
@@ -172,24 +156,22 @@ pub struct CheckRecord<'a> {
 impl<'a> Record<'a> {
     /// What an event says; `None` for the octets of a message on their way.
     #[must_use]
-    pub fn of_event(account: &'a str, event: &Event<'a>) -> Option<Self> {
+    pub fn of_event(naming: Naming<'a>, event: &Event<'a>) -> Option<Self> {
+        let account = naming.account;
         Some(match *event {
             Event::Recovered { delivered } => Self::Recovered { account, delivered },
             Event::Listed { messages, complete } => Self::Listed { account, messages, complete },
             Event::Planned(plan) => Self::planned(account, plan),
             Event::Received(_) | Event::Arrived => return None,
-            Event::Delivered { uid, octets } => {
-                Self::Delivered { account, uid: Foreign(uid.as_bytes()), octets: octets.0 }
-            }
-            Event::Recognised { uid } => Self::Recognised { account, uid: Foreign(uid.as_bytes()) },
+            Event::Delivered { uid, octets } => Self::Delivered { account, uid: uid.to_string(), octets: octets.0 },
+            Event::Recognised { uid } => Self::Recognised { account, uid: uid.to_string() },
             Event::Deleted { messages } => Self::Deleted { account, messages },
-            Event::Problem(problem) => Self::Problem(ProblemRecord::new(account, problem)),
+            Event::Problem(problem) => Self::Problem(ProblemRecord::new(naming, problem)),
         })
     }
 
     fn planned(account: &'a str, plan: &Plan) -> Self {
-        let to_fetch = plan.fetches.iter().filter(|fetch| !fetch.beyond_limit).count() + plan.troubled.len();
-        Self::Planned { account, to_fetch, to_delete: plan.deletions.len() }
+        Self::Planned { account, to_fetch: plan.to_fetch(), to_delete: plan.deletions.len() }
     }
 
     /// An error or a warning, with the exit code that it makes.
@@ -215,26 +197,14 @@ impl<'a> Message<'a> {
         Self {
             account,
             number: listed.number.0,
-            uid: Foreign(listed.uid.as_bytes()),
-            size: listed.size.map(|size| size.0),
+            uid: listed.uid.to_string(),
+            size: listed.size.map(|size| size.0).filter(|size| *size <= LARGEST_INTEGER),
             state: state_name(*state, *reason),
             action: action_name(*reason, deletes_at_once),
             reason: reason_name(*reason),
             delivered_at: delivered_at.map(|at| at.0),
             due_at: due_in.map(|due_in| now.after(due_in).0),
         }
-    }
-}
-
-fn state_name(state: Option<RowState>, reason: Reason) -> &'static str {
-    match state {
-        _ if reason == Reason::Unproven => "unproven",
-        None | Some(RowState::New) => "new",
-        Some(RowState::Intent) => "interrupted",
-        Some(RowState::Held) => "held",
-        Some(RowState::Delivered) => "delivered",
-        Some(RowState::Untrusted) => "untrusted",
-        Some(RowState::Skipped) => "skipped",
     }
 }
 
@@ -265,8 +235,8 @@ fn reason_name(reason: Reason) -> &'static str {
 }
 
 impl<'a> ProblemRecord<'a> {
-    fn new(account: &'a str, problem: &'a Problem) -> Self {
-        let told = human::single(problem);
+    fn new(naming: Naming<'a>, problem: &'a Problem) -> Self {
+        let told = human::single(problem, naming);
         let (name, uid, messages) = match problem {
             Problem::RetrRefused { uid, .. } => ("retr_refused", Some(uid), None),
             Problem::DeleRefused { .. } => ("dele_refused", None, None),
@@ -278,16 +248,17 @@ impl<'a> ProblemRecord<'a> {
             Problem::TooBig { uid, .. } => ("too_big", Some(uid), None),
             Problem::BackingOff { messages } => ("backing_off", None, Some(*messages)),
             Problem::QuitWithheld { messages } => ("quit_withheld", None, Some(*messages)),
+            Problem::Unidentified { messages } => ("unidentified", None, Some(*messages)),
             Problem::PartialListing => ("partial_listing", None, None),
             Problem::Contradicted => ("contradicted", None, None),
         };
         Self {
-            account,
+            account: naming.account,
             problem: name,
             exit_code: problem.exit().code(),
             what: printable(&told.what),
             hint: told.hint.as_deref().map(printable),
-            uid: uid.map(|uid| Foreign(uid.as_bytes())),
+            uid: uid.map(ToString::to_string),
             messages,
         }
     }
@@ -341,7 +312,7 @@ mod tests {
 
     use super::super::finding::{Area, Verdict};
     use super::*;
-    use crate::model::{Listed, MessageNumber, Octets, Uid};
+    use crate::model::{Listed, MessageNumber, Octets, RowState, Uid};
 
     fn run() -> RunRecord {
         RunRecord {
@@ -356,10 +327,14 @@ mod tests {
         }
     }
 
+    fn naming() -> Naming<'static> {
+        Naming { program: "fetchonce", account: "work" }
+    }
+
     /// One of each type.
     fn samples() -> Vec<Record<'static>> {
         let account = "work";
-        let uid = Foreign(b"u\xff");
+        let uid = || "u".to_owned();
         let told = || ToldRecord {
             account: None,
             exit_code: 75,
@@ -377,7 +352,7 @@ mod tests {
         let message = Message {
             account,
             number: 1,
-            uid,
+            uid: uid(),
             size: None,
             state: "new",
             action: "fetch",
@@ -390,10 +365,10 @@ mod tests {
             Record::Listed { account, messages: 1, complete: true },
             Record::Planned { account, to_fetch: 1, to_delete: 1 },
             Record::Message(message),
-            Record::Delivered { account, uid, octets: 1 },
-            Record::Recognised { account, uid },
+            Record::Delivered { account, uid: uid(), octets: 1 },
+            Record::Recognised { account, uid: uid() },
             Record::Deleted { account, messages: 1 },
-            Record::Problem(ProblemRecord::new(account, &Problem::PartialListing)),
+            Record::Problem(ProblemRecord::new(naming(), &Problem::PartialListing)),
             Record::Error(told()),
             Record::Warning(told()),
             Record::Summary(SummaryRecord::new(account, Exit::Fine, &Summary::default(), false, 0)),
@@ -408,7 +383,7 @@ mod tests {
         for (key, value) in value.as_object().unwrap() {
             names.insert(format!("{prefix}{key}"));
             match value {
-                Value::Object(_) if key != "uid" => fields(&format!("{prefix}{key}."), value, names),
+                Value::Object(_) => fields(&format!("{prefix}{key}."), value, names),
                 Value::Array(items) => {
                     items.iter().filter(|item| item.is_object()).for_each(|item| {
                         fields(&format!("{prefix}{key}[]."), item, names);
@@ -477,10 +452,11 @@ mod tests {
             Problem::TooBig { uid: uid.clone(), free: Octets(1), needed: Octets(2) },
             Problem::BackingOff { messages: 1 },
             Problem::QuitWithheld { messages: 1 },
+            Problem::Unidentified { messages: 1 },
             Problem::PartialListing,
             Problem::Contradicted,
         ] {
-            let name = ProblemRecord::new("work", &problem).problem;
+            let name = ProblemRecord::new(naming(), &problem).problem;
             assert!(page.contains(&format!("`{name}`")), "{name}");
         }
         for name in Area::ALL.map(Area::name).into_iter().chain(Verdict::ALL.map(Verdict::name)) {
@@ -503,11 +479,13 @@ mod tests {
         assert_eq!((&value["state"], &value["action"]), (&"delivered".into(), &"leave".into()));
     }
 
-    /// Octets that are no UTF-8 are marked, not mangled; and what a terminal would obey is escaped in text for people (I9).
+    /// What is no UTF-8 is marked and not mangled, and what a terminal would obey is escaped (I9).
     #[test]
-    fn foreign_octets_are_marked_and_foreign_text_is_escaped() {
-        assert_eq!(serde_json::to_string(&Foreign("ä\"".as_bytes())).unwrap(), "\"ä\\\"\"");
-        assert_eq!(serde_json::to_string(&Foreign(b"u\xff")).unwrap(), r#"{"base64":"df8="}"#);
+    fn foreign_text_is_escaped() {
+        let uid = Uid::new(b"a\\\xff\xc2\x9bb").unwrap();
+        let event = Event::Recognised { uid: &uid };
+        let line = serde_json::to_value(Record::of_event(naming(), &event)).unwrap();
+        assert_eq!(line["uid"], "a\\\\\\xff\\u{9b}b");
         let told = Told::warning("a\x1b[2J\u{202e}", "h");
         let Record::Warning(record) = Record::of_told(None, Exit::Fine, &told) else { panic!("a warning") };
         assert_eq!(record.what, "a\\u{1b}[2J\\u{202e}");

@@ -72,7 +72,7 @@ fn counts(status: &StatusRecord<'_>) -> String {
         (status.waiting, "waiting"),
         (status.held, "held"),
         (status.untrusted, "untrusted"),
-        (status.deletions_unconfirmed, "deletions unconfirmed"),
+        (status.deletions_to_confirm, "deleted, which the next listing confirms"),
     ];
     for (count, what) in rest.iter().filter(|(count, _)| *count > 0) {
         let _ = write!(text, ", {count} {what}");

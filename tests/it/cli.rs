@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use fetchonce::demo::{BadMessage, Faults, Login, MessageFault, Quit};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::home::{Home, PASSWORD, account, ran, refused_port};
+use crate::support::terminal::Terminal;
 
 #[test]
 fn mail_is_fetched_once_and_in_silence() {
@@ -159,7 +162,10 @@ fn an_account_is_fetched_by_one_process_at_a_time() {
     home.run(&[]).is_fine_and_silent();
     let lock = fs::File::open(home.path("state/work.lock")).unwrap();
     lock.try_lock().unwrap();
-    home.run(&[]).failed(75, &["work: another fetchonce is at work on this account"]);
+    // Nothing is wrong, so cron sends no mail.
+    let ran = home.run(&[]);
+    assert!(ran.code == Some(75) && ran.err.is_empty(), "{ran:?}");
+    home.run(&["-v"]).failed(75, &["work: another fetchonce is at work on this account"]);
     home.run(&["--dry-run"]).failed(75, &[]);
     home.run(&["account", "rename", "work", "job"]).failed(75, &[]);
     home.run(&["seen", "skip", "work", "x"]).failed(75, &[]);
@@ -551,7 +557,7 @@ fn mail_that_a_failed_sync_left_in_doubt_is_repaired() {
     assert_eq!(doubtful.len(), 2);
     drop(statement);
     drop(index);
-    home.run(&[]).failed(74, &["2 messages", "run `fetchonce seen verify --repair ACCOUNT`"]);
+    home.run(&[]).failed(74, &["2 messages", "run `fetchonce --config config.toml seen verify --repair work`"]);
     let files = || fs::read_dir(home.path("Mail-work/new")).unwrap().map(|entry| entry.unwrap().path());
     let lost = files().find(|path| path.display().to_string().contains(&doubtful[1])).unwrap();
     fs::remove_file(lost).unwrap();
@@ -562,4 +568,75 @@ fn mail_that_a_failed_sync_left_in_doubt_is_repaired() {
     assert!(ran.err.contains("work: 1 message is damaged or missing: the next run fetches again\n"), "{ran:?}");
     home.run(&[]).is_fine_and_silent();
     assert_eq!((home.retrieved(), home.mail("Mail-work")), (8, Home::all_samples()));
+}
+
+/// Such mail is on the server and is never fetched: a run that says "up to date" would be a lie.
+#[test]
+fn a_message_without_a_usable_unique_id_is_told_of_in_each_run() {
+    let home = Home::new();
+    home.maildrop.lock().unwrap().add_with_uid(&[b'x'; 600], b"Subject: too long a unique-id\n\nx\n");
+    for _ in 0..2 {
+        let ran = home.run(&["-v"]);
+        ran.failed(65, &["work: the server gives 1 message no unique-id that can be used, so not fetched"]);
+        assert!(ran.err.contains("8 messages listed, incompletely"), "{ran:?}");
+    }
+    assert_eq!(home.mail("Mail-work"), Home::all_samples());
+    assert!(home.run(&["status"]).out.contains("work  failed (65) just now\n"));
+}
+
+#[test]
+fn a_message_is_given_up_by_the_unique_id_that_is_shown() {
+    let uid = b"a\\b\xff\xc2\x9b\xe2\x80\xae".to_vec();
+    let bad = BadMessage { uid: uid.clone(), fault: MessageFault::RetrRefused };
+    let home = Home::with_faults(move |_| Faults { bad_message: Some(bad.clone()), ..Faults::default() });
+    home.maildrop.lock().unwrap().add_with_uid(&uid, b"Subject: odd\n\nx\n");
+    let shown = "a\\\\b\\xff\\u{9b}\\u{202e}";
+    home.run(&[]).failed(69, &[&format!("refused to send message {shown}: ")]);
+    assert!(home.run(&["list"]).out.contains(&format!("  {shown}  ")));
+    let ran = home.run(&["seen", "skip", "work", shown]);
+    assert!(ran.code == Some(0) && ran.err == format!("work never fetches {shown} now\n"), "{ran:?}");
+    home.run(&[]).is_fine_and_silent();
+}
+
+/// I9: a hostile file name that a shell put on the command line forges no line and moves no cursor.
+#[test]
+fn words_of_the_command_line_are_shown_escaped() {
+    let home = Home::new();
+    for words in [&["--fo\u{1b}[31mo\u{202e}"][..], &["--jobs", "x\nhint: run evil\u{9b}"], &["wr\u{1b}ok\n"]] {
+        let ran = home.run(words);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(
+            !ran.err.contains(['\u{1b}', '\u{202e}', '\u{9b}']) && !ran.err.contains("\nhint: run evil"),
+            "{ran:?}"
+        );
+    }
+}
+
+/// I9: who may look at the folder may still not look at the index.
+#[test]
+fn the_index_is_its_owners_alone() {
+    let home = Home::new();
+    fs::create_dir(home.path("state")).unwrap();
+    fs::set_permissions(home.path("state"), fs::Permissions::from_mode(0o755)).unwrap();
+    home.run(&[]).is_fine_and_silent();
+    let mode = |name: &str| fs::metadata(home.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("state/work.sqlite"), mode("state/work.lock")), (0o600, 0o600));
+}
+
+#[test]
+fn a_password_prompt_that_is_interrupted_leaves_the_terminal_as_it_was() {
+    let home = Home::new();
+    home.configure(&home.account("work").replace(&format!("password = \"{PASSWORD}\"\n"), ""));
+    let (terminal, stdin) = Terminal::open();
+    let _kept_open = stdin.try_clone().unwrap();
+    // The prompt asks the controlling terminal.
+    let mut command = Command::new("setsid");
+    command.arg("--ctty").arg(env!("CARGO_BIN_EXE_fetchonce")).args(["--config", "config.toml"]);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.folder.path()).current_dir(home.folder.path());
+    let mut child = command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    drop(command);
+    terminal.wait_until_unseen();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    assert!(terminal.shows_what_is_typed());
 }

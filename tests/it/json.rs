@@ -131,6 +131,25 @@ fn status_tells_counts_and_what_is_due_on_which_day() {
     assert!(text.out.ends_with(&format!("      deletions: 7 on {day}\n")), "{text:?}");
 }
 
+/// A reader that is too slow for a pipe that does not wait: what did not get out is not followed by `end`.
+#[test]
+fn output_that_was_cut_off_has_no_end() {
+    let home = Home::new();
+    for _ in 0..600 {
+        home.maildrop.lock().unwrap().add(b"Subject: one of many\n\nx\n");
+    }
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
+    let mut command = home.std_command();
+    command.args(["--config", "config.toml", "list", "--json"]).stdout(writer).stderr(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    assert_eq!(child.wait().unwrap().code(), Some(74));
+    let mut written = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut written).unwrap();
+    assert!(written.len() > 30_000 && !written.contains(r#""type":"end""#), "{} octets", written.len());
+}
+
 /// A script that stops reading, or a full disk behind stdout, keeps no mail from being delivered.
 #[test]
 fn output_that_cannot_be_written_disturbs_nothing() {

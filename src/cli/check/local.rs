@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::accept::{lost, refusal, shown};
 use super::super::failure::Failure;
 use super::super::hints::Place;
-use super::super::run::{has_content, known_by_another_name, lost_index, unreadable};
+use super::super::run::{has_content, known_by_another_name, lost_index, no_state};
 use super::{AFTER_A_FAILURE, Checkup};
 use crate::config::Target;
 use crate::deliver::maildir::{Known, Maildir};
@@ -66,7 +66,7 @@ impl<'a> Checkup<'a> {
             return Ok(());
         }
         let remembers = lock.map_or(Ok(false), AccountLock::remembers_index);
-        if remembers.map_err(|error| self.place.failure(unreadable(&files.lock, error)))? {
+        if remembers.map_err(|error| no_state(&files.lock, error))? {
             return Err(lost_index(&self.place));
         }
         known_by_another_name(self.world, self.account, files, self.chosen).map_or(Ok(()), Err)
@@ -135,7 +135,7 @@ impl<'a> Checkup<'a> {
         }
         if totals.untrusted > 0 {
             let problem = Problem::Untrusted { messages: count(totals.untrusted) };
-            self.tell(&Finding::told(Area::Target, problem.exit(), single(&problem)));
+            self.tell(&Finding::told(Area::Target, problem.exit(), single(&problem, self.place.naming())));
         }
         Ok(())
     }
@@ -152,7 +152,7 @@ impl<'a> Checkup<'a> {
 
 /// Whether the state folder exists; an error where it cannot be used or made.
 fn look_at_state(host: &dyn Host, folder: &Path, place: &Place) -> Result<bool, Failure> {
-    let exists = host.stat(folder).map_err(|error| place.failure(unreadable(folder, error)))?.is_some();
+    let exists = host.stat(folder).map_err(|error| no_state(folder, error))?.is_some();
     if exists {
         host.may_write(folder).map_err(|error| unwritable("state folder", folder, error))?;
     } else {
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_as_a_fetch_tells_it() {
         let name = "work".parse().unwrap();
-        let place = Global::default().place(Path::new("/state"), &name);
+        let place = Global::default().place(Path::new("/state"), &name, &[]);
         let of = |free: u64| {
             let finding = space(Octets(free), &place);
             (finding.verdict, finding.exit)

@@ -57,7 +57,7 @@ fn prompt(account: &Account, chosen: &Chosen) -> Option<Obtained> {
 }
 
 fn obtain(account: &Account, chosen: &Chosen) -> Obtained {
-    account.password.obtain(account.name.as_str(), &chosen.secret_variables).map_err(Place::no_password)
+    account.password.obtain(account.name.as_str(), &chosen.secret_variables).map_err(|error| chosen.no_password(error))
 }
 
 fn failed(area: Area, failure: &Failure) -> Finding {

@@ -18,7 +18,7 @@ use crate::pop3::{
 };
 use crate::report::calendar::day;
 use crate::report::finding::{Area, Finding, Verdict};
-use crate::report::human::{counted, single};
+use crate::report::human::{Naming, counted, single};
 use crate::report::{Exit, Problem};
 
 /// Most names of a certificate that are shown.
@@ -126,7 +126,7 @@ impl<'a> Checkup<'a> {
         match index.map_or(Ok(Seen::default()), Index::seen) {
             Ok(seen) => {
                 self.tell(&maildrop(listing, &seen));
-                self.tell_all(&oddities(listing));
+                self.tell_all(&oddities(listing, self.place.naming()));
                 Some(())
             }
             Err(error) => {
@@ -141,7 +141,7 @@ impl<'a> Checkup<'a> {
             Ok(Update::Committed) => return self.ok(Area::Quit, "answered"),
             Ok(Update::Rejected(text)) => {
                 let problem = Problem::QuitRejected { text };
-                return self.tell(&Finding::told(Area::Quit, problem.exit(), single(&problem)));
+                return self.tell(&Finding::told(Area::Quit, problem.exit(), single(&problem, self.place.naming())));
             }
             Ok(Update::Unknown(error)) => error.to_string(),
             Err(unsettled) => unsettled.to_string(),
@@ -236,7 +236,7 @@ fn maildrop(listing: &Listing, seen: &Seen) -> Finding {
 }
 
 /// What is odd about a listing.
-fn oddities(listing: &Listing) -> Vec<Finding> {
+fn oddities(listing: &Listing, naming: Naming<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut warn = |what: String, hint| findings.push(Finding::warning(Area::Maildrop, what, hint));
     let mut copies: HashMap<&Uid, usize> = HashMap::new();
@@ -258,7 +258,7 @@ fn oddities(listing: &Listing) -> Vec<Finding> {
         let hint = "ask the provider: such mail is not fetched, and nothing is deleted as long as it lies there";
         warn(format!("{} without a unique-id that can be used", counted(unidentified)), hint);
     } else if !listing.complete {
-        findings.push(Finding::told(Area::Maildrop, Exit::Fine, single(&Problem::PartialListing)));
+        findings.push(Finding::told(Area::Maildrop, Exit::Fine, single(&Problem::PartialListing, naming)));
     }
     findings
 }
@@ -302,7 +302,7 @@ mod tests {
     /// I9.
     #[test]
     fn clear_text_to_another_machine_fails_unless_it_is_allowed() {
-        let place = Global::default().place(Path::new("/state"), &"work".parse().unwrap());
+        let place = Global::default().place(Path::new("/state"), &"work".parse().unwrap(), &[]);
         let of = |is_allowed| {
             let finding = clear_text(is_allowed, &place);
             (finding.verdict, finding.exit)

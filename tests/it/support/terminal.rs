@@ -89,13 +89,22 @@ impl Terminal {
         (Self { master: master.into() }, program)
     }
 
-    /// Types a line once what is typed is not shown any more.
-    pub(crate) fn type_unseen(&mut self, line: &str) {
+    pub(crate) fn shows_what_is_typed(&self) -> bool {
+        tcgetattr(&self.master).unwrap().local_modes.contains(LocalModes::ECHO)
+    }
+
+    /// Waits until what is typed is not shown any more.
+    pub(crate) fn wait_until_unseen(&self) {
         let end = Instant::now() + LONGEST_WAIT;
-        while tcgetattr(&self.master).unwrap().local_modes.contains(LocalModes::ECHO) {
+        while self.shows_what_is_typed() {
             assert!(Instant::now() < end, "nobody asks for a password");
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Types a line once what is typed is not shown any more.
+    pub(crate) fn type_unseen(&mut self, line: &str) {
+        self.wait_until_unseen();
         self.master.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
