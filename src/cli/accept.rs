@@ -13,9 +13,9 @@ use crate::config::AccountName;
 use crate::deliver::TargetError;
 use crate::deliver::maildir::{Known, Maildir};
 use crate::index::{Index, Target};
-use crate::model::RowId;
+use crate::model::{RowId, shown_path};
 use crate::report::Exit;
-use crate::report::human::{counted, printable};
+use crate::report::human::counted;
 
 /// What of the account is accepted.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
     // First of all: in a Maildir that is accepted already, a file that is missing was taken away by a reader.
     for Lost { target, rows } in &lost {
         index.withdraw(rows).map_err(|error| place.failure(error))?;
-        let (count, shown) = (counted(rows.len()), shown(&target.path));
+        let (count, shown) = (counted(rows.len()), shown_path(&target.path));
         let _ = writeln!(told, "{count} interrupted on the way into {shown} may come a second time: fetched again");
     }
     if interrupted_again && lost.is_empty() {
@@ -58,7 +58,7 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
     match index.target_at(&path).map_err(|error| place.failure(error))? {
         Some(target) => told.push_str(&accept(world, &mut index, &place, &target)?),
         None => {
-            let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown(&path));
+            let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown_path(&path));
         }
     }
     world.screen.say(&told);
@@ -73,7 +73,7 @@ fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) 
     let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
     index.accept_target(target.id, &marker, generation).map_err(|error| place.failure(error))?;
     let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
-    let mut told = format!("{} delivers to {} as it is now\n", place.name, shown(&target.path));
+    let mut told = format!("{} delivers to {} as it is now\n", place.name, shown_path(&target.path));
     let delivered = usize::try_from(delivered).unwrap_or(usize::MAX);
     if delivered > 0 {
         let are = if delivered == 1 { "is" } else { "are" };
@@ -113,15 +113,11 @@ pub(super) fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
     let count = counted(rows.len());
     Failure::words(
         Exit::Target,
-        format!("{count} interrupted on the way into {}: only that Maildir tells their fate", shown(&target.path)),
+        format!("{count} interrupted on the way into {}: only that Maildir tells their fate", shown_path(&target.path)),
         format!(
             "bring it back, and {}; if it is gone for good, `{} {AGAIN_OPTION}` has them fetched again, and they may come \
              a second time",
             place.again, place.accept
         ),
     )
-}
-
-pub(super) fn shown(path: &Path) -> String {
-    printable(&path.display().to_string())
 }

@@ -1,5 +1,6 @@
 //! Which accounts a command is about, and where their files lie.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::config::{
     PasswordSource, Target, Tls,
 };
 use crate::index::Identity;
-use crate::model::{escaped, limits};
+use crate::model::{escaped, limits, quoted};
 use crate::report::Exit;
 
 /// Where the password of a one-shot fetch is looked for before anybody is asked.
@@ -77,7 +78,9 @@ impl Chosen {
         let maildir = account.deliver.as_ref().map(|Target::Maildir(maildir)| maildir.clone());
         let mut accept = format!("{program} account accept-target {name}");
         if let (None, Some(maildir)) = (&self.file, &maildir) {
-            let _ = write!(accept, " --into {}", quoted(&format!("maildir:{}", maildir.display())));
+            let mut into = OsString::from("maildir:");
+            into.push(maildir);
+            let _ = write!(accept, " --into {}", quoted(into));
         }
         let again = if self.file.is_none() {
             "run the same command again".to_owned()
@@ -184,7 +187,7 @@ impl Global {
         let mut program = "fetchonce".to_owned();
         for (option, value) in [("--config", &self.config), ("--state-dir", &self.state_dir)] {
             if let Some(path) = value {
-                let _ = write!(program, " {option} {}", quoted(&path.display().to_string()));
+                let _ = write!(program, " {option} {}", quoted(path));
             }
         }
         program
@@ -312,16 +315,6 @@ fn secret_variables(accounts: &[Account]) -> Vec<String> {
     named.chain([PASSWORD_VARIABLE.to_owned()]).collect()
 }
 
-/// A word of a command line as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@:,=%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 fn parse_target(into: &str) -> Result<Target, Failure> {
     let environment = Environment::of_process();
     Target::parse(into, &environment.current_dir, environment.home.as_deref())
@@ -390,15 +383,6 @@ fn one_shot_name(user: &str, server: &str) -> Result<AccountName, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_of_a_hint_can_be_given_to_a_shell() {
-        for (word, shown) in
-            [("a/b.c", "a/b.c"), ("my mail", "'my mail'"), ("it's", r"'it'\''s'"), ("", "''"), ("$x", "'$x'")]
-        {
-            assert_eq!(quoted(word), shown);
-        }
-    }
 
     #[test]
     fn one_shot_names_can_name_files_and_tell_users_apart() {

@@ -9,6 +9,7 @@ use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError};
 use crate::index::IndexError;
+use crate::model::shown_path;
 use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
 use crate::report::Exit;
 use crate::report::human::Naming;
@@ -53,7 +54,7 @@ impl Place {
                 Failure::new(Exit::TryLater, error, "wait for it to end; nothing is wrong").that_is_routine()
             }
             LockError::Io { path, .. } => {
-                let hint = format!("look after {}", path.display());
+                let hint = format!("look after {}", shown_path(path));
                 Failure::new(Exit::Io, error, hint)
             }
         }
@@ -81,7 +82,9 @@ impl Place {
             TargetError::Io { source, .. } if is_disk_failure(source) => {
                 format!("look after the disk, then {}; what is not delivered is still on the server", self.again)
             }
-            TargetError::Io { path, .. } => format!("look after the rights of {}, then {}", path.display(), self.again),
+            TargetError::Io { path, .. } => {
+                format!("look after the rights of {}, then {}", shown_path(path), self.again)
+            }
             TargetError::Missing(path) | TargetError::Changed(path) if !self.is_configured(path) => {
                 format!(
                     "mount it or bring it back from a backup, then {}: deliveries there were interrupted; if it is gone \
@@ -93,13 +96,13 @@ impl Place {
             TargetError::Changed(_) => format!("put the Maildir of this account there; {accept}"),
             TargetError::OldIndex(_) => format!(
                 "bring back the newest copy of {}; {accept}: mail delivered since that copy may then come a second time",
-                self.files.index.display()
+                shown_path(&self.files.index)
             ),
             TargetError::OldMaildir(_) => {
                 format!("bring back a newer copy; {accept}: mail that this copy lacks is not fetched again")
             }
             TargetError::Damaged(path) => {
-                format!("look for another copy of {}; nothing else is held up", path.display())
+                format!("look for another copy of {}; nothing else is held up", shown_path(path))
             }
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
         }
@@ -179,9 +182,9 @@ fn of_index(error: &IndexError) -> String {
         IndexError::Broken { path, .. } | IndexError::Foreign(path) => format!(
             "bring {} back from a backup; without it all mail still on the server is fetched again, so nothing is \
              done as long as this file lies there",
-            path.display()
+            shown_path(path)
         ),
-        IndexError::Io { path, .. } => format!("look after the disk and the rights of {}", path.display()),
+        IndexError::Io { path, .. } => format!("look after the disk and the rights of {}", shown_path(path)),
     }
 }
 

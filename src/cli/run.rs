@@ -21,6 +21,7 @@ use crate::deliver::maildir::create_dirs;
 use crate::fetch::{self, Destination, Job, Outcome};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
+use crate::model::shown_path;
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
@@ -137,15 +138,15 @@ pub(super) fn lost_index(place: &Place) -> Failure {
         Exit::Data,
         format!(
             "the index {} is gone or empty: without it all mail on the server would come a second time",
-            index.display()
+            shown_path(index)
         ),
-        format!("bring it back from a backup; to begin anew and have all of it again, remove {}", lock.display()),
+        format!("bring it back from a backup; to begin anew and have all of it again, remove {}", shown_path(lock)),
     )
 }
 
 /// A file or folder of the state cannot be used.
 pub(super) fn no_state(path: &Path, error: impl Into<anyhow::Error>) -> Failure {
-    let error = error.into().context(format!("cannot use {}", path.display()));
+    let error = error.into().context(format!("cannot use {}", shown_path(path)));
     Failure::new(
         Exit::Io,
         error,
@@ -278,7 +279,7 @@ impl Fetching<'_> {
                 Exit::TryLater,
                 format!(
                     "the index {} went away while the account waited for its turn; nothing was fetched",
-                    place.files.index.display()
+                    shown_path(&place.files.index)
                 ),
                 format!("if the account was renamed, rename it in the configuration too; else {}", place.again),
             ));

@@ -20,6 +20,7 @@ use rustix::fs::OFlags;
 
 use super::failure::Failure;
 use crate::config::AccountName;
+use crate::model::shown_path;
 use crate::pop3::{NotedLine, Tracer};
 use crate::report::Exit;
 use crate::report::human::Told;
@@ -42,7 +43,7 @@ impl TraceFile {
     /// Opens the file to append to it, or makes it, for its owner alone.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let file = private(path).map_err(|error| {
-            let what = format!("cannot write a trace to {}", path.display());
+            let what = format!("cannot write a trace to {}", shown_path(path));
             let hint = "name a new file, or one that holds a trace already";
             Failure::new(Exit::Io, anyhow::Error::new(error).context(what), hint)
         })?;
@@ -59,7 +60,7 @@ impl TraceFile {
 
     /// What is to be told of it at the end, if anything. The mail is not concerned.
     pub(super) fn warning(&self) -> Option<Told> {
-        let what = |error| format!("the trace in {} is not complete: {error}", self.path.display());
+        let what = |error| format!("the trace in {} is not complete: {error}", shown_path(&self.path));
         let hint = "look at the free space there; fetching went on without it";
         self.failure.get().map(|error| Told::warning(what(error), hint))
     }

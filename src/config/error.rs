@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::model::{escaped, limits};
+use crate::model::{escaped, limits, shown_path};
 
 /// One value that cannot be used: what is wrong and what would be right, without the value itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -146,11 +146,6 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// A path made safe for a terminal.
-pub(super) fn shown_path(path: &Path) -> String {
-    escaped(path.as_os_str().as_encoded_bytes(), limits::SHOWN_CHARS)
-}
 
 /// The keys of a path into the file, joined as TOML writes them.
 pub(super) fn dotted(keys: &[&str]) -> String {

@@ -40,7 +40,7 @@ use std::time::Duration;
 use directories::{BaseDirs, ProjectDirs};
 use secrecy::zeroize::Zeroizing;
 
-use error::shown_path;
+use crate::model::quoted;
 
 pub use error::{ConfigError, ConfigErrorKind, ValueError};
 pub use keep::parse_keep;
@@ -181,7 +181,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let config = parse(text, path, &Environment::of_process())?;
     let holds_password = config.accounts.iter().any(|account| matches!(account.password, PasswordSource::Text(_)));
     if holds_password && password::is_exposed(&metadata) {
-        let hint = format!("take the right to read it from the others: `chmod 600 {}`", shown_path(path));
+        let hint = format!("take the right to read it from the others: `chmod 600 {}`", quoted(path));
         let problem = ValueError::new("holds a password, and others than its owner may read it").with_hint(hint);
         return Err(of_file(ConfigErrorKind::Exposed, problem));
     }

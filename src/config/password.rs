@@ -18,8 +18,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 
-use super::error::shown_path;
-use crate::model::{escaped, limits};
+use crate::model::{escaped, limits, shown_path};
 
 /// Longest run of a password command.
 pub const COMMAND_TIME: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::{TargetError, marker};
 use crate::content::Digester;
 use crate::host::{Host, NewFile};
-use crate::model::{ContentId, DeliveryId, Octets, hex, printable};
+use crate::model::{ContentId, DeliveryId, Octets, hex, shown_path};
 use crate::recover::{Found, unique_part};
 
 const SUBFOLDERS: [&str; 3] = ["tmp", "new", "cur"];
@@ -65,7 +65,7 @@ impl<'h> Maildir<'h> {
         // The index counts first, so after a crash between the two it is one ahead.
         match known.generation - marker::generation(host, root, index_id)? {
             0 | 1 => {
-                tracing::debug!(path = shown(root), generation = known.generation, "Maildir opened");
+                tracing::debug!(path = shown_path(root), generation = known.generation, "Maildir opened");
                 Ok(maildir)
             }
             ..0 => Err(TargetError::OldIndex(root.to_owned())),
@@ -89,7 +89,7 @@ impl<'h> Maildir<'h> {
             Some(marker) => marker,
             None => marker::create(host, root, &maildir.own_mark())?,
         };
-        tracing::debug!(path = shown(root), "Maildir made, or taken as it is");
+        tracing::debug!(path = shown_path(root), "Maildir made, or taken as it is");
         Ok((maildir, marker))
     }
 
@@ -359,11 +359,6 @@ pub enum Rewritten {
     Corrupt,
     /// It is in neither `new/` nor `cur/`.
     Missing,
-}
-
-/// A path for the log.
-fn shown(path: &Path) -> String {
-    printable(&path.display().to_string())
 }
 
 fn digest(file: &mut dyn Read) -> io::Result<ContentId> {

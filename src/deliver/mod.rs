@@ -10,11 +10,13 @@ pub mod survey;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::model::shown_path;
+
 /// Why a target cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// A file operation failed.
-    #[error("cannot {doing} {path}")]
+    #[error("cannot {doing} {}", shown_path(path))]
     Io {
         /// What was being done.
         doing: &'static str,
@@ -25,22 +27,22 @@ pub enum TargetError {
         source: io::Error,
     },
     /// The Maildir that this index delivered to is not there.
-    #[error("the Maildir {0} has disappeared")]
+    #[error("the Maildir {} has disappeared", shown_path(.0))]
     Missing(PathBuf),
     /// Another Maildir lies where this index delivered to.
-    #[error("{0} is not the Maildir that this account delivered to")]
+    #[error("{} is not the Maildir that this account delivered to", shown_path(.0))]
     Changed(PathBuf),
     /// The Maildir knows of later deliveries than the index.
-    #[error("the Maildir {0} knows of later deliveries than the index: the index is an old copy")]
+    #[error("the Maildir {} knows of later deliveries than the index: the index is an old copy", shown_path(.0))]
     OldIndex(PathBuf),
     /// The Maildir knows of fewer deliveries than the index.
-    #[error("the Maildir {0} is an older copy of the one that this account delivered to")]
+    #[error("the Maildir {} is an older copy of the one that this account delivered to", shown_path(.0))]
     OldMaildir(PathBuf),
     /// A held message is lost or damaged, and no longer on the server.
-    #[error("the held message {0} is missing or damaged, and no longer on the server")]
+    #[error("the held message {} is missing or damaged, and no longer on the server", shown_path(.0))]
     Damaged(PathBuf),
     /// Something else lies there.
-    #[error("{0} exists and is not a Maildir")]
+    #[error("{} exists and is not a Maildir", shown_path(.0))]
     NotMaildir(PathBuf),
 }
 

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::model::shown_path;
+
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct AccountLock {
@@ -23,7 +25,7 @@ pub enum LockError {
     #[error("another fetchonce is at work on this account")]
     Held(PathBuf),
     /// The file cannot be opened, made or locked.
-    #[error("cannot lock {path}")]
+    #[error("cannot lock {}", shown_path(path))]
     Io {
         /// The file.
         path: PathBuf,

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags, renameat_with};
 
 use super::{ConnectError, Host, NewFile, Stat, Wire};
-use crate::model::{Octets, Timestamp, limits};
+use crate::model::{Octets, Timestamp, limits, shown_path};
 
 /// Threads that sync the files of one batch side by side: the disk merges their flushes.
 const SYNC_THREADS: usize = 8;
@@ -222,7 +222,7 @@ impl Host for RealHost {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
         let file = OpenOptions::new().read(true).custom_flags(no_follow()).open(path)?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::other(format!("{} is not a regular file", path.display())));
+            return Err(io::Error::other(format!("{} is not a regular file", shown_path(path))));
         }
         Ok(Box::new(file))
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::host::Host;
-use crate::model::hex;
+use crate::model::{hex, shown_path};
 
 pub use account::{Identity, Target, TargetKind};
 pub use journal::{IntentRecord, Journaled, Placed};
@@ -38,7 +38,10 @@ const APPLICATION_ID: i64 = 0x666f_6e63;
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// It was written by a newer fetchonce.
-    #[error("{path} was written by a newer fetchonce (index version {found}, this one knows {SCHEMA_VERSION})")]
+    #[error(
+        "{} was written by a newer fetchonce (index version {found}, this one knows {SCHEMA_VERSION})",
+        shown_path(path)
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -46,7 +49,7 @@ pub enum IndexError {
         found: i64,
     },
     /// It is no index, or a damaged one.
-    #[error("{path} is not a usable index")]
+    #[error("{} is not a usable index", shown_path(path))]
     Broken {
         /// The file.
         path: PathBuf,
@@ -55,10 +58,10 @@ pub enum IndexError {
         source: rusqlite::Error,
     },
     /// It is a database, but not an index of fetchonce.
-    #[error("{0} is a database of another program")]
+    #[error("{} is a database of another program", shown_path(.0))]
     Foreign(PathBuf),
     /// A read or a write failed.
-    #[error("the index {path} could not be read or written")]
+    #[error("the index {} could not be read or written", shown_path(path))]
     Io {
         /// The file.
         path: PathBuf,

@@ -20,6 +20,8 @@ pub const BODY_SLACK_OCTETS: u64 = 1024 * 1024;
 pub const BODY_OCTETS: u64 = 4 * 1024 * 1024 * 1024;
 /// Most characters of foreign text shown in one message.
 pub const SHOWN_CHARS: usize = 256;
+/// Most characters of a path shown: the system takes no longer ones (`PATH_MAX`).
+pub const PATH_CHARS: usize = 4096;
 /// Most characters that a protocol trace keeps of one line.
 pub const NOTED_CHARS: usize = 512;
 /// Commands sent ahead of their replies where PIPELINING is announced.

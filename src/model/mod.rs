@@ -1,11 +1,13 @@
 //! The words of the field as types, and every bound of the program. Pure: no I/O, no serialisation.
 
 pub mod limits;
+mod path;
 mod seen;
 
 use std::fmt;
 use std::time::Duration;
 
+pub use path::{quoted, shown_path};
 pub use seen::{Delivery, Row, RowState, Seen};
 
 /// A unique-id of a message as the server lists it (RFC 1939 §7), byte-exact.

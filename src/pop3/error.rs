@@ -8,7 +8,7 @@ use super::command::CommandError;
 use super::reply::ResponseCode;
 use super::{link, tls};
 use crate::host::ConnectError;
-use crate::model::{MessageNumber, Octets};
+use crate::model::{MessageNumber, Octets, shown_path};
 
 /// Why a session or one of its commands failed. All text of the server in it is escaped and cut (I9).
 ///
@@ -146,7 +146,7 @@ impl SessionError {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file of CA certificates cannot be read.
-    #[error("cannot read the CA certificates in {}", path.display())]
+    #[error("cannot read the CA certificates in {}", shown_path(path))]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -155,7 +155,7 @@ pub enum TlsError {
         source: io::Error,
     },
     /// The file of CA certificates holds none, or is malformed.
-    #[error("{} holds no usable PEM certificate", path.display())]
+    #[error("{} holds no usable PEM certificate", shown_path(path))]
     NoCertificate {
         /// The file.
         path: PathBuf,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::accept::{lost, refusal, shown};
+use super::super::accept::{lost, refusal};
 use super::super::failure::Failure;
 use super::super::hints::Place;
 use super::super::run::{has_content, known_by_another_name, lost_index, no_state};
@@ -13,7 +13,7 @@ use crate::deliver::survey::{self, Survey};
 use crate::fetch::FetchError;
 use crate::host::{AccountLock, Host, LockError};
 use crate::index::{Index, IndexError};
-use crate::model::{Octets, Timestamp, limits};
+use crate::model::{Octets, Timestamp, limits, shown_path};
 use crate::report::calendar::minute;
 use crate::report::finding::{Area, Finding, Verdict};
 use crate::report::human::{counted, single};
@@ -162,13 +162,13 @@ fn look_at_state(host: &dyn Host, folder: &Path, place: &Place) -> Result<bool, 
 }
 
 fn unwritable(what: &str, path: &Path, error: std::io::Error) -> Failure {
-    let path = path.display();
-    let error = anyhow::Error::new(error).context(format!("the {what} {path} cannot be written to"));
-    Failure::new(Exit::Io, error, format!("look after the rights of {path}"))
+    let shown = shown_path(path);
+    let error = anyhow::Error::new(error).context(format!("the {what} {shown} cannot be written to"));
+    Failure::new(Exit::Io, error, format!("look after the rights of {shown}"))
 }
 
 fn or_to_be_made(path: &Path, exists: bool) -> String {
-    format!("{}{}", path.display(), if exists { "" } else { " (new: it will be made)" })
+    format!("{}{}", shown_path(path), if exists { "" } else { " (new: it will be made)" })
 }
 
 /// The index of an account that was fetched before, and what it says.
@@ -193,7 +193,7 @@ fn look_at_target(host: &dyn Host, maildir: &Path, index: Option<&Index<'_>>) ->
         let known = Known { marker: &target.marker, generation: target.generation };
         Maildir::open(host, maildir, index.id(), known)?;
         survey::may_deliver(host, maildir)?;
-        return Ok(maildir.display().to_string());
+        return Ok(shown_path(maildir));
     }
     let marker = match survey::survey(host, maildir)? {
         Survey::Nothing => return Ok(or_to_be_made(maildir, false)),
@@ -201,8 +201,8 @@ fn look_at_target(host: &dyn Host, maildir: &Path, index: Option<&Index<'_>>) ->
     };
     let moved = index.zip(marker).map_or(Ok(None), |(index, marker)| index.target_with_marker(&marker))?;
     Ok(match moved {
-        Some(old) => format!("{} (moved here from {})", maildir.display(), shown(&old.path)),
-        None => format!("{} (nothing delivered there yet)", maildir.display()),
+        Some(old) => format!("{} (moved here from {})", shown_path(maildir), shown_path(&old.path)),
+        None => format!("{} (nothing delivered there yet)", shown_path(maildir)),
     })
 }
 

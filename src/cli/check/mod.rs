@@ -18,6 +18,7 @@ use super::logging;
 use super::{World, watch_signals};
 use crate::config::{Account, PasswordSource};
 use crate::host::Host as _;
+use crate::model::shown_path;
 use crate::pop3::Tracer;
 use crate::report::Exit;
 use crate::report::finding::{Area, Finding, Tally};
@@ -105,7 +106,7 @@ impl<'a> Checkup<'a> {
     }
 
     fn configuration(&mut self) {
-        let shown = self.chosen.file.as_ref().map(|file| file.display().to_string());
+        let shown = self.chosen.file.as_ref().map(|file| shown_path(file));
         self.ok(Area::Configuration, shown.unwrap_or_else(|| "none: the account is on the command line".to_owned()));
     }
 

@@ -7,6 +7,7 @@ use roff::{Inline, bold, italic, roman};
 use super::page::{Page, sentence};
 use super::prose;
 use crate::cli::args::{Cli, EXAMPLES};
+use crate::model::quoted;
 use crate::report::Exit;
 
 pub(super) fn page() -> String {
@@ -129,7 +130,7 @@ fn meaning(arg: &Arg) -> String {
     if let [default] = arg.get_default_values()
         && arg.get_action().takes_values()
     {
-        sentences.push(format!("Default: `{}`.", default.display()));
+        sentences.push(format!("Default: `{}`.", quoted(default)));
     }
     sentences.join(" ")
 }
