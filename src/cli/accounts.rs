@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::hints::Place;
 use crate::config::{
     self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordError,
-    PasswordSource, Target, Tls,
+    PasswordProblem, PasswordSource, Target, Tls,
 };
 use crate::index::Identity;
 use crate::model::{escaped, limits, quoted};
@@ -104,7 +104,9 @@ impl Chosen {
     /// There is no password.
     pub(super) fn no_password(&self, error: PasswordError) -> Failure {
         let hint = match error.hint() {
-            _ if self.file.is_none() => "give `--password-command COMMAND`, or set FETCHONCE_PASSWORD",
+            _ if self.file.is_none() && matches!(error.problem(), PasswordProblem::NoTerminal) => {
+                "give `--password-command COMMAND`, or set FETCHONCE_PASSWORD"
+            }
             Some(hint) => hint,
             None => "look after the source that the account's `password` names",
         };
@@ -331,7 +333,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn invalid(error: ConfigError) -> Failure {
-    let hint = error.hint().unwrap_or("the reference of the configuration describes every key").to_owned();
+    let hint = error.hint().unwrap_or("`fetchonce man fetchonce.toml | man -l -` describes every key").to_owned();
     Failure::new(Exit::Config, error, hint)
 }
 

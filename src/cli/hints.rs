@@ -92,7 +92,11 @@ impl Place {
                     self.again, self.accept
                 )
             }
-            TargetError::Missing(_) => format!("mount it or bring it back; {accept}"),
+            TargetError::Missing(_) => format!(
+                "mount it or bring it back; if it is gone for good, run `{}`: a new one is made, and what was delivered is \
+                 not fetched again",
+                self.accept
+            ),
             TargetError::Changed(_) => format!("put the Maildir of this account there; {accept}"),
             TargetError::OldIndex(_) => format!(
                 "bring back the newest copy of {}; {accept}: mail delivered since that copy may then come a second time",
@@ -135,7 +139,9 @@ impl Place {
                 format!("{again}; delivered messages are not fetched twice")
             }
             SessionError::Deadline { .. } => format!("{again}: it goes on where it ended; `deadline` allows more time"),
-            SessionError::NoUidl { .. } => "servers without UIDL are not supported yet".to_owned(),
+            SessionError::NoUidl { .. } => {
+                "fetchonce tells messages apart by UIDL: ask the provider whether it can be switched on".to_owned()
+            }
             SessionError::DuplicateNumbers { .. }
             | SessionError::Protocol { .. }
             | SessionError::LineTooLong { .. }
@@ -180,8 +186,8 @@ fn of_index(error: &IndexError) -> String {
         IndexError::Newer { .. } => "use that newer fetchonce: this one changes nothing there".to_owned(),
         IndexError::OldSqlite(_) => "build with the bundled SQLite, or a newer one".to_owned(),
         IndexError::Broken { path, .. } | IndexError::Foreign(path) => format!(
-            "bring {} back from a backup; without it all mail still on the server is fetched again, so nothing is \
-             done as long as this file lies there",
+            "bring {} back from a backup; nothing is done as long as this file lies there, since without the index all \
+             mail still on the server would come a second time",
             shown_path(path)
         ),
         IndexError::Io { path, .. } => format!("look after the disk and the rights of {}", shown_path(path)),

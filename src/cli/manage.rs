@@ -100,7 +100,7 @@ pub(super) fn skip(world: &World, global: &Global, name: &AccountName, uid: &OsS
         return Err(Failure::usage(format!("no undelivered message of {name} has the unique-id {shown}"), hint));
     };
     index.skip(&meant).map_err(|error| place.failure(error))?;
-    world.screen.say(&format!("{name} never fetches {meant} now\n"));
+    world.screen.say(&format!("{name}: {meant} is given up, and never fetched\n"));
     Ok(Exit::Fine)
 }
 
@@ -120,7 +120,8 @@ pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Resu
         let _ = writeln!(told, "{name}: {} whole, and durable now", said(rewritten));
     }
     if to_fetch_again > 0 {
-        let _ = writeln!(told, "{name}: {} damaged or missing: the next run fetches again", said(to_fetch_again));
+        let _ =
+            writeln!(told, "{name}: {} damaged or missing, and fetched again by the next run", said(to_fetch_again));
     }
     if beyond_repair > 0 {
         let lost = said(beyond_repair);

@@ -183,7 +183,7 @@ fn what_a_server_lacks_or_does_of_its_own_is_told() {
     let with = |faults: Faults| Home::with_faults(move |_| faults.clone());
     let home = with(Faults { no_uidl: true, ..Faults::default() });
     Found::by(&home, &[])
-        .failed(76, "capabilities", &["has no UIDL", "not supported yet"])
+        .failed(76, "capabilities", &["has no UIDL", "tells messages apart by UIDL"])
         .skipped(&["maildrop", "quit"]);
     let home = with(Faults { no_top: true, delete_on_retr_quit: true, ..Faults::default() });
     Found::by(&home, &[])

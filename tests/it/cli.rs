@@ -129,7 +129,10 @@ fn a_missing_maildir_is_not_made_again_until_it_is_accepted() {
     let home = Home::new();
     home.run(&[]).is_fine_and_silent();
     fs::remove_dir_all(home.path("Mail-work")).unwrap();
-    home.run(&[]).failed(73, &["has disappeared", "run `fetchonce --config config.toml account accept-target work`"]);
+    home.run(&[]).failed(
+        73,
+        &["has disappeared", "run `fetchonce --config config.toml account accept-target work`: a new one is made"],
+    );
     assert!(!home.path("Mail-work").exists());
 
     let ran = home.run(&["account", "accept-target", "work"]);
@@ -321,7 +324,7 @@ fn a_skipped_message_is_never_fetched() {
     assert!(home.run(&["status"]).out.contains("6 of them still on the server, 1 waiting"));
     home.run(&["seen", "skip", "work", "demo-0001"]).failed(2, &["no undelivered message"]);
     let ran = home.run(&["seen", "skip", "work", "demo-0002"]);
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), "work never fetches demo-0002 now\n"));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), "work: demo-0002 is given up, and never fetched\n"));
     home.run(&[]).is_fine_and_silent();
     assert_eq!(home.mail("Mail-work").len(), 6);
 }
@@ -565,7 +568,7 @@ fn mail_that_a_failed_sync_left_in_doubt_is_repaired() {
     assert_eq!(home.run(&["seen", "verify", "work"]).code, Some(2));
     let ran = home.run(&["seen", "verify", "--repair", "work"]);
     assert!(ran.code == Some(0) && ran.err.starts_with("work: 1 message is whole, and durable now\n"), "{ran:?}");
-    assert!(ran.err.contains("work: 1 message is damaged or missing: the next run fetches again\n"), "{ran:?}");
+    assert!(ran.err.contains("work: 1 message is damaged or missing, and fetched again by the next run\n"), "{ran:?}");
     home.run(&[]).is_fine_and_silent();
     assert_eq!((home.retrieved(), home.mail("Mail-work")), (8, Home::all_samples()));
 }
@@ -594,7 +597,7 @@ fn a_message_is_given_up_by_the_unique_id_that_is_shown() {
     home.run(&[]).failed(69, &[&format!("refused to send message {shown}: ")]);
     assert!(home.run(&["list"]).out.contains(&format!("  {shown}  ")));
     let ran = home.run(&["seen", "skip", "work", shown]);
-    assert!(ran.code == Some(0) && ran.err == format!("work never fetches {shown} now\n"), "{ran:?}");
+    assert!(ran.code == Some(0) && ran.err == format!("work: {shown} is given up, and never fetched\n"), "{ran:?}");
     home.run(&[]).is_fine_and_silent();
 }
 

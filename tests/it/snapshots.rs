@@ -1,313 +1,444 @@
-//! What people read, kept in `snapshots/` as they would see it, and compared: one file a topic, each command above what it
-//! says. `FETCHONCE_REWRITE=1` writes the files anew.
+//! All that people read, as they see it: tests/it/snapshots/*.txt, written anew with `FETCHONCE_REWRITE=1`.
 //!
-//! The environment is empty, the clock stands still, and the terminal has 80 columns. Only the port, the home folder (of
-//! the same length) and the free space are not what they were.
+//! Read them after a change: is each line true, is it plain, does it say what is safe and what to do next?
 
-use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 
 use fetchonce::demo::{BadMessage, Faults, Login, MessageFault, Quit};
 
 use crate::generated::assert_kept;
-use crate::support::home::{Home, PASSWORD, ran};
-use crate::support::terminal::play;
+use crate::support::scene::{Scene, account, index, maildir, state};
 
-/// 2026-03-02 08:00 UTC, a Monday.
-const MONDAY: i64 = 1_772_438_400;
-const DAY: i64 = 86_400;
 const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
 
-/// What the home folder is called in the files.
-const HOME: &str = "/home/alice";
-
-/// A home with what was said in it so far.
-struct Scene {
-    home: Home,
-    /// A name of the home folder that is as long on every machine.
-    folder: PathBuf,
-    faults: Arc<Mutex<Faults>>,
-    now: i64,
-    text: String,
+/// Compares what was seen with the file of that name.
+#[track_caller]
+fn seen(name: &str, scenes: impl IntoIterator<Item = Scene>) {
+    let told: Vec<String> = scenes.into_iter().map(Scene::told).collect();
+    assert_kept(&format!("tests/it/snapshots/{name}.txt"), &told.join("\n\n"));
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.folder);
-    }
+fn correct(_: u32) -> Faults {
+    Faults::default()
 }
 
-impl Scene {
-    /// A home with nothing in it but a server to ask.
-    fn new(title: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let faults = Arc::new(Mutex::new(Faults::default()));
-        let of_connection = Arc::clone(&faults);
-        let home = Home::with_faults(move |_| of_connection.lock().unwrap().clone());
-        let folder = (0..100).find_map(|_| {
-            let number = std::process::id().wrapping_mul(31).wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
-            let folder = PathBuf::from(format!("/tmp/f{:05}", number % 100_000));
-            symlink(home.folder.path(), &folder).ok().map(|()| folder)
-        });
-        let folder = folder.expect("a free name in /tmp");
-        assert_eq!(folder.as_os_str().len(), HOME.len());
-        Self { home, folder, faults, now: MONDAY, text: format!("# {title}\n") }
-    }
+fn bad_message(fault: MessageFault) -> Faults {
+    Faults { bad_message: Some(BadMessage { uid: b"demo-0004".to_vec(), fault }), ..Faults::default() }
+}
 
-    /// The same with a configuration of one account.
-    fn configured(title: &str, more: &str) -> Self {
-        let scene = Self::new(title);
-        scene.configure(&scene.account("work", more));
+/// One more message in the maildrop.
+fn mail_arrives(scene: &mut Scene) {
+    scene.note("One message arrives.");
+    scene.each(|home| home.maildrop.lock().unwrap().add(b"Subject: new\n\nnew\n"));
+}
+
+#[test]
+fn fetch() {
+    let mut scene = Scene::new("Fetching", correct);
+    scene.run("fetchonce fetch --limit 2");
+    scene.run("fetchonce");
+    scene.run("fetchonce");
+    scene.run("fetchonce -q");
+    mail_arrives(&mut scene);
+    scene.run("fetchonce -v");
+    scene.note("`keep = \"none\"` is written into the configuration.");
+    scene.configure(&format!("{}keep = \"none\"\n", account("work")));
+    scene.run("fetchonce");
+    scene.run("fetchonce");
+    scene.run("fetchonce -v");
+
+    let mut several = Scene::new("Several accounts, one of them failing", correct);
+    let broken = account("broken").replace("PORT", "REFUSED");
+    several.configure(&format!("{}{broken}{}", account("work"), account("hobby")));
+    several.run("fetchonce --jobs 1");
+    several.run("fetchonce --jobs 1 -v");
+    several.run("fetchonce work");
+    seen("fetch", [scene, several]);
+}
+
+#[test]
+fn plans() {
+    let mut scene = Scene::new("What would be done: --dry-run and list", correct);
+    scene.run("fetchonce --dry-run");
+    scene.run("fetchonce --dry-run --limit 2");
+    scene.configure(&format!("{}keep = \"14 days\"\n", account("work")));
+    scene.note("Fetched, with `keep = \"14 days\"`.");
+    scene.run("fetchonce -q");
+    scene.each(|home| home.maildrop.lock().unwrap().add_with_uid(&[b'u'; 70], b"Subject: long\n\nx\n"));
+    scene.note("A message arrives under a unique-id of 70 characters.");
+    scene.run("fetchonce list");
+    scene.later("15 days later.", 15 * DAY);
+    scene.run("fetchonce list work");
+    scene.note("`keep = \"none\"` is written into the configuration.");
+    scene.configure(&format!("{}keep = \"none\"\n", account("work")));
+    scene.run("fetchonce fetch --dry-run");
+    scene.run("fetchonce list pop3://bob@127.0.0.1:PORT --tls none");
+    scene.run("fetchonce list nobody");
+    seen("plans", [scene]);
+}
+
+#[test]
+fn server() {
+    let mut scenes = Vec::new();
+    let mut one = |title: &str, faults: fn(u32) -> Faults, lines: &[&str]| {
+        let mut scene = Scene::new(title, faults);
+        for line in lines {
+            scene.run(line);
+        }
+        scenes.push(scene);
+    };
+    let cut_once = |connection| match connection {
+        0 => bad_message(MessageFault::RetrCut),
+        _ => Faults::default(),
+    };
+    one("The connection is cut within a message", cut_once, &["fetchonce", "fetchonce"]);
+    let refused = |_| bad_message(MessageFault::RetrRefused);
+    one(
+        "A message is refused",
+        refused,
+        &["fetchonce", "fetchonce list", "fetchonce seen skip work demo-0004", "fetchonce"],
+    );
+    one(
+        "The connection is cut whenever the message is asked for",
+        |_| bad_message(MessageFault::RetrCut),
+        &["fetchonce", "fetchonce", "fetchonce", "fetchonce list", "fetchonce status"],
+    );
+    one("The login is rejected", |_| Faults { login: Login::Rejected, ..Faults::default() }, &["fetchonce"]);
+    one(
+        "The maildrop is in use",
+        |_| Faults { login: Login::InUse, resp_codes: true, ..Faults::default() },
+        &["fetchonce"],
+    );
+    one(
+        "The login comes too soon",
+        |_| Faults { login: Login::LoginDelay, resp_codes: true, ..Faults::default() },
+        &["fetchonce"],
+    );
+    one(
+        "The maildrop is broken",
+        |_| Faults { login: Login::SysPerm, resp_codes: true, ..Faults::default() },
+        &["fetchonce"],
+    );
+    one("The server has no UIDL", |_| Faults { no_uidl: true, ..Faults::default() }, &["fetchonce"]);
+    one(
+        "The server talks nonsense",
+        |_| Faults { garbage_instead_of_reply: Some(3), ..Faults::default() },
+        &["fetchonce"],
+    );
+    seen("server", scenes);
+}
+
+#[test]
+fn deletions() {
+    let configured = |title: &str, faults: fn(u32) -> Faults| {
+        let scene = Scene::new(title, faults);
+        scene.configure(&format!("{}keep = \"none\"\n", account("work")));
         scene
-    }
+    };
+    let mut rejected = configured("The server refuses QUIT", |_| Faults { quit: Quit::Rejected, ..Faults::default() });
+    rejected.run("fetchonce");
+    rejected.run("fetchonce status");
+    let lost =
+        |connection| Faults { quit: if connection == 0 { Quit::Lost } else { Quit::Applied }, ..Faults::default() };
+    let mut lost = configured("The answer to QUIT is lost", lost);
+    lost.run("fetchonce");
+    lost.run("fetchonce status");
+    lost.run("fetchonce");
+    let mut refused = configured("The server refuses DELE", |_| bad_message(MessageFault::DeleRefused));
+    refused.run("fetchonce");
+    seen("deletions", [rejected, lost, refused]);
+}
 
-    fn account(&self, name: &str, more: &str) -> String {
-        format!(
-            "[account.{name}]\nserver = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nuser = \"alice\"\n\
-             password = \"{PASSWORD}\"\ndeliver = \"maildir:~/Mail/{name}\"\n{more}\n",
-            self.home.listener.port()
-        )
-    }
+#[test]
+fn connection() {
+    let mut scene = Scene::new("No connection", correct);
+    let with = |from: &str, to: &str| account("work").replace(from, to);
+    scene.note("Nobody listens on that port.");
+    scene.configure(&with("PORT", "REFUSED"));
+    scene.run("fetchonce");
+    scene.note("The host name is too long for any resolver.");
+    scene.configure(&with("127.0.0.1", &format!("{}.invalid", "a".repeat(64))));
+    scene.run("fetchonce");
+    scene.note("The configuration says implicit TLS.");
+    scene.configure(&with("tls = \"none\"", "tls = \"implicit\""));
+    scene.run("fetchonce");
+    scene.note("The configuration says STARTTLS.");
+    scene.configure(&with("tls = \"none\"", "tls = \"starttls\""));
+    scene.run("fetchonce");
+    scene.note("The password is wrong.");
+    scene.configure(&with("canary", "another"));
+    scene.run("fetchonce");
+    scene.note("The password command fails.");
+    scene.configure(&with("password = \"canary-7f3a-password\"", "password = { command = [\"false\"] }"));
+    scene.run("fetchonce");
+    seen("connection", [scene]);
+}
 
-    fn configure(&self, text: &str) {
-        let path = self.home.path("xdg-config/fetchonce/config.toml");
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    }
+#[test]
+fn targets() {
+    let mut gone = Scene::new("A Maildir is gone", correct);
+    gone.run("fetchonce -q");
+    gone.each(|home| fs::remove_dir_all(maildir(home, "work")).unwrap());
+    gone.note("The Maildir is removed.");
+    gone.run("fetchonce");
+    gone.run("fetchonce account accept-target work");
+    gone.run("fetchonce");
+    gone.run("fetchonce account accept-target work --fetch-interrupted-again");
 
-    /// The server misbehaves from now on.
-    fn with(&mut self, faults: Faults) -> &mut Self {
-        *self.faults.lock().unwrap() = faults;
-        self
-    }
+    let mut other = Scene::new("Another Maildir lies there", correct);
+    other.run("fetchonce -q");
+    other.each(|home| fs::write(maildir(home, "work").join("fetchonce-maildir"), "0123456789abcdef\n").unwrap());
+    other.note("Another Maildir takes its place.");
+    other.run("fetchonce");
+    other.note("The place holds something else.");
+    other.each(|home| fs::remove_dir_all(maildir(home, "work")).unwrap());
+    other.each(|home| fs::create_dir(maildir(home, "work")).unwrap());
+    other.each(|home| fs::write(maildir(home, "work").join("letter"), "x").unwrap());
+    other.configure(&format!("{}{}", account("work"), account("new").replace("Mail/new", "Mail/work")));
+    other.run("fetchonce new --as-new");
 
-    fn later(&mut self, seconds: i64) -> &mut Self {
-        self.now += seconds;
-        self
-    }
+    let mut old = Scene::new("The index is an old copy", correct);
+    old.run("fetchonce -q");
+    old.each(|home| fs::copy(state(home, "work.sqlite"), home.path("backup")).unwrap());
+    mail_arrives(&mut old);
+    old.run("fetchonce -q");
+    old.note("The index is restored from a backup.");
+    old.each(|home| fs::copy(home.path("backup"), state(home, "work.sqlite")).unwrap());
+    old.run("fetchonce");
+    old.run("fetchonce account accept-target work");
+    old.run("fetchonce account accept-target nobody");
+    seen("targets", [gone, other, old]);
+}
 
-    /// Words between two commands.
-    fn note(&mut self, words: &str) -> &mut Self {
-        writeln!(self.text, "\n({words})").unwrap();
-        self
-    }
+#[test]
+fn indexes() {
+    let mut lost = Scene::new("The index is lost", correct);
+    lost.run("fetchonce -q");
+    let remove = |ends: &[&str]| {
+        let ends: Vec<String> = ends.iter().map(|end| format!("work.sqlite{end}")).collect();
+        move |home: &_| ends.iter().for_each(|name| drop(fs::remove_file(state(home, name))))
+    };
+    lost.each(remove(&["", "-wal", "-shm"]));
+    lost.note("The index is removed.");
+    lost.run("fetchonce");
+    lost.run("fetchonce status");
 
-    fn arrives(&mut self, subject: &str) -> &mut Self {
-        let text = format!("From: bob@example.org\nSubject: {subject}\n\n{subject}\n");
-        self.home.maildrop.lock().unwrap().add(text.as_bytes());
-        self.note(&format!("a message arrives on the server: {subject}"))
+    let mut broken = Scene::new("The index is broken, or newer, or in use", correct);
+    broken.run("fetchonce -q");
+    broken.each(|home| fs::copy(state(home, "work.sqlite"), home.path("backup")).unwrap());
+    broken.each(|home| fs::write(state(home, "work.sqlite"), b"no database at all\n".repeat(99)).unwrap());
+    broken.note("Something else is written over it.");
+    broken.run("fetchonce");
+    broken.run("fetchonce status");
+    broken.each(|home| fs::copy(home.path("backup"), state(home, "work.sqlite")).unwrap());
+    broken.sql("work", "PRAGMA user_version = 999");
+    broken.note("It was written by a newer version.");
+    broken.run("fetchonce");
+    broken.each(|home| fs::copy(home.path("backup"), state(home, "work.sqlite")).unwrap());
+    let held = broken.each(|home| fs::File::open(state(home, "work.lock")).unwrap());
+    for lock in &held {
+        lock.try_lock().unwrap();
     }
+    broken.note("Another process holds the lock.");
+    broken.run("fetchonce");
+    broken.run("fetchonce account rename work job");
+    seen("indexes", [lost, broken]);
+}
 
-    /// Runs the program on a terminal.
-    fn run(&mut self, words: &[&str]) -> &mut Self {
-        let mut command = self.home.std_command();
-        self.settle(&mut command);
-        command.args(words).env("TERM", "xterm").env("NO_COLOR", "1");
-        let played = play(80, command);
-        played.fits(80);
-        let end =
-            if played.code == Some(0) { String::new() } else { format!("[exit code {}]\n", played.code.unwrap()) };
-        self.record("$", words, &(played.screen() + &end))
+#[test]
+fn accounts() {
+    let mut scene = Scene::new("Accounts and their names", correct);
+    scene.run("fetchonce wrok");
+    scene.run("fetchonce nobody");
+    scene.run("fetchonce work status");
+    scene.run("fetchonce account rename work job");
+    scene.run("fetchonce -q");
+    scene.note("The account is called `job` in the configuration.");
+    scene.configure(&account("job").replace("Mail/job", "Mail/work"));
+    scene.run("fetchonce");
+    scene.run("fetchonce account rename work job");
+    scene.run("fetchonce account rename work job");
+    scene.run("fetchonce account rename job a/b");
+    scene.run("fetchonce");
+    scene.configure(&account("job"));
+    scene.run("fetchonce account rename job work");
+    seen("accounts", [scene]);
+}
+
+#[test]
+fn configuration() {
+    let mut scene = Scene::new("Mistakes in the configuration", correct);
+    let work = account("work");
+    let without = |key: &str| -> String {
+        work.lines().filter(|line| !line.starts_with(key)).flat_map(|line| [line, "\n"]).collect()
+    };
+    for (mistake, text) in [
+        ("A misspelt key.", work.replace("port =", "prot =")),
+        ("An unknown key.", work.replace("port =", "colour =")),
+        ("A wrong type.", work.replace("port = PORT", "port = \"pop3\"")),
+        ("A port that is none.", work.replace("port = PORT", "port = 70000")),
+        ("No TOML.", work.replace("server =", "server")),
+        ("A string without an end.", work.replace("\"alice\"", "\"alice")),
+        ("No server.", without("server")),
+        ("No user.", without("user")),
+        ("No password.", without("password")),
+        ("An unknown source of the password.", work.replace("password = ", "password.prompt = ")),
+        ("No target.", without("deliver")),
+        ("An unknown kind of TLS.", work.replace("\"none\"", "\"ssl\"")),
+        ("A target that is not known.", work.replace("maildir:", "mbox:")),
+        ("An unknown retention.", format!("{work}keep = \"two weeks\"\n")),
+        ("A time-out that is too short.", format!("{work}timeout = \"0s\"\n")),
+        ("A URL for a server.", work.replace("\"127.0.0.1\"", "\"pop3s://pop.example.com\"")),
+        ("A name that cannot name a file.", work.replace("[account.work]", "[account.\"a/b\"]")),
+        ("No account.", "state_dir = \"state\"\n".to_owned()),
+        ("Nothing at all.", String::new()),
+    ] {
+        scene.note(mistake);
+        scene.configure(&text);
+        scene.run("fetchonce");
     }
+    scene.note("Others may read a file that holds a password.");
+    scene.configure(&work);
+    scene.each(|home| {
+        let path = home.path(".config/fetchonce/config.toml");
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    });
+    scene.run("fetchonce");
+    scene.note("There is no such file.");
+    scene.each(|home| fs::remove_file(home.path(".config/fetchonce/config.toml")).unwrap());
+    scene.run("fetchonce");
+    scene.run("fetchonce --config nowhere.toml");
+    scene.run("fetchonce status");
+    seen("configuration", [scene]);
+}
 
-    /// Runs the program as cron does.
-    fn run_by_cron(&mut self, words: &[&str]) -> &mut Self {
-        let mut command = self.home.std_command();
-        self.settle(&mut command);
-        let ran = ran(assert_cmd::Command::from_std(command).args(words));
-        let marked = |mark: &str, text: &str| text.lines().fold(String::new(), |all, line| all + mark + line + "\n");
-        let end = if ran.code == Some(0) { String::new() } else { format!("[exit code {}]\n", ran.code.unwrap()) };
-        let said = marked("1> ", &ran.out) + &marked("2> ", &ran.err) + &end;
-        self.record("cron$", words, &said)
+#[test]
+fn command_line() {
+    let mut scene = Scene::new("Mistakes on the command line", correct);
+    for line in [
+        "fetchonce --no-such-option",
+        "fetchonce -q -v",
+        "fetchonce --jobs 65",
+        "fetchonce --dry-run status",
+        "fetchonce stauts",
+        "fetchonce account",
+        "fetchonce account rename work",
+        "fetchonce seen verify work",
+        "fetchonce pop3s://alice@pop.example.com",
+        "fetchonce pop3s://alice@pop.example.com work --into maildir:Mail",
+        "fetchonce pop3s://alice:secret@pop.example.com --into maildir:Mail",
+        "fetchonce pop3s://pop.example.com --into maildir:Mail",
+        "fetchonce imaps://alice@pop.example.com --into maildir:Mail",
+        "fetchonce pop3s://alice@pop.example.com --into mbox:Mail",
+        "fetchonce pop3s://alice@pop.example.com --into maildir:Mail --keep soon",
+        "fetchonce work --into maildir:Mail",
+    ] {
+        scene.run(line);
     }
+    seen("command_line", [scene]);
+}
 
-    fn settle(&self, command: &mut Command) {
-        command.env("HOME", &self.folder).env("XDG_CONFIG_HOME", self.folder.join("xdg-config"));
-        command.env("XDG_STATE_HOME", self.folder.join("state")).env("TZ", "UTC");
-        command.env("FETCHONCE_CLOCK", self.now.to_string()).current_dir(&self.folder);
+#[test]
+fn one_shot() {
+    let mut scene = Scene::new("Fetching without a configuration", correct);
+    scene.each(|home| fs::remove_file(home.path(".config/fetchonce/config.toml")).unwrap());
+    let line =
+        "fetchonce pop3://alice@127.0.0.1:PORT --tls none --into maildir:Mail/once --password-command cat secret";
+    scene.run(&line.replace(" --password-command cat secret", ""));
+    scene.run(line);
+    scene.each(|home| fs::write(home.path("secret"), format!("{}\n", crate::support::home::PASSWORD)).unwrap());
+    scene.note("The password lies there now.");
+    scene.run(line);
+    scene.run("fetchonce status");
+    scene.note("The Maildir is removed.");
+    scene.each(|home| fs::remove_dir_all(maildir(home, "once")).unwrap());
+    scene.run(line);
+    scene.run("fetchonce account accept-target alice@127.0.0.1 --into maildir:Mail/once");
+    seen("one_shot", [scene]);
+}
+
+#[test]
+fn status() {
+    let mut scene = Scene::new("What is known: status", correct);
+    scene.configure(&format!("{}keep = \"14 days\"\n{}", account("work"), account("hobby")));
+    scene.run("fetchonce status");
+    scene.run("fetchonce -q work");
+    scene.run("fetchonce status work");
+    scene.later("Two hours later one message arrives, and is fetched.", 2 * HOUR);
+    scene.each(|home| home.maildrop.lock().unwrap().add(b"Subject: new\n\nnew\n"));
+    scene.run("fetchonce -q work");
+    scene.run("fetchonce status --runs 1");
+    scene.later("Four days later the server does not answer.", 4 * DAY);
+    scene.configure(&format!("{}keep = \"14 days\"\n", account("work").replace("PORT", "REFUSED")));
+    scene.run("fetchonce -q work");
+    scene.later("Nine days later.", 9 * DAY + 23 * HOUR);
+    scene.run("fetchonce status work");
+    scene.note("Of four messages the disk or a server made trouble, and the last run was cut off.");
+    for (uid, change) in [
+        ("demo-0001", "state = 'held'"),
+        ("demo-0002", "state = 'untrusted'"),
+        ("demo-0003", "state = 'new', lost_sessions = 3, retry_after = 9999999999"),
+        ("demo-0004", "delete_sent = 1"),
+    ] {
+        scene.sql("work", &format!("UPDATE message SET {change} WHERE uid = CAST('{uid}' AS BLOB)"));
     }
+    scene.sql("work", "INSERT INTO run (started_at) VALUES (1773600000)");
+    scene.run("fetchonce status");
+    scene.run("fetchonce status wrok");
+    seen("status", [scene]);
+}
 
-    fn record(&mut self, prompt: &str, words: &[&str], said: &str) -> &mut Self {
-        let word = |word: &&str| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() };
-        let line: Vec<String> = words.iter().map(word).collect();
-        let text = format!(
-            "\n{prompt} {}\n{said}",
-            ["fetchonce".to_owned()].into_iter().chain(line).collect::<Vec<_>>().join(" ")
-        );
-        let port = self.home.listener.port().to_string();
-        assert_eq!(port.len(), 5);
-        let text = text.replace(self.folder.to_str().unwrap(), HOME).replace(&port, "10995");
-        let is_of_disk = |line: &str| line.contains(" space  ") && line.ends_with("iB free");
-        for line in text.split_inclusive('\n') {
-            let place = line.find(" space  ").filter(|_| is_of_disk(line.trim_end()));
-            match place {
-                Some(place) => writeln!(self.text, "{} space          120.0 GiB free", &line[..place]).unwrap(),
-                None => self.text.push_str(line),
+#[test]
+fn seen_messages() {
+    let mut scene = Scene::new("Giving up and repairing: seen", correct);
+    scene.run("fetchonce seen skip work demo-0001");
+    scene.run("fetchonce -q --limit 6");
+    scene.run("fetchonce seen skip work demo-0001");
+    scene.run("fetchonce seen skip work demo-0007");
+    scene.run("fetchonce seen verify --repair work");
+    scene.note("A sync failed after three messages were delivered.");
+    let damaged = "UPDATE message SET state = 'untrusted' WHERE uid IN (CAST('demo-0001' AS BLOB), CAST('demo-0002' AS BLOB), CAST('demo-0003' AS BLOB))";
+    scene.sql("work", damaged);
+    scene.run("fetchonce");
+    scene.run("fetchonce list");
+    scene.note("The file of one of them is lost, and one is not on the server any more.");
+    scene.each(|home| {
+        let find = "SELECT delivery FROM message WHERE uid IN (CAST('demo-0002' AS BLOB), CAST('demo-0003' AS BLOB))";
+        let index = index(home, "work");
+        let mut statement = index.prepare(find).unwrap();
+        let lost: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        for file in fs::read_dir(maildir(home, "work").join("new")).unwrap() {
+            let path = file.unwrap().path();
+            if lost.iter().any(|delivery| path.display().to_string().contains(delivery)) {
+                fs::remove_file(path).unwrap();
             }
         }
-        self
-    }
-
-    #[track_caller]
-    fn is_kept_as(&self, name: &str) {
-        assert_kept(&format!("tests/it/snapshots/{name}.txt"), &self.text);
-    }
-}
-
-fn bad(uid: &str, fault: MessageFault) -> Faults {
-    Faults { bad_message: Some(BadMessage { uid: uid.into(), fault }), ..Faults::default() }
+        home.maildrop.lock().unwrap().messages.retain(|message| message.uid != b"demo-0003");
+    });
+    scene.run("fetchonce -q");
+    scene.run("fetchonce seen verify --repair work");
+    scene.run("fetchonce");
+    seen("seen", [scene]);
 }
 
 #[test]
-fn the_first_days() {
-    let mut scene = Scene::new("The first days");
-    scene.run(&[]).run(&["status"]).note("the configuration is written");
-    scene.configure(&scene.account("work", "keep = \"14 days\""));
-    scene.run(&["list"]).run(&["--limit", "2", "work"]).run(&["-v"]).run(&[]).run(&["status"]);
-    scene.later(HOUR).arrives("lunch").run(&[]).later(HOUR).run(&["-q"]).run(&["status", "--runs", "1"]);
-    scene.later(13 * DAY).run(&["list"]).later(DAY).arrives("two weeks later").run(&["fetch", "--dry-run"]);
-    scene.run(&["-v"]).later(HOUR).run(&["list"]).run(&["status"]).run(&["check"]);
-    scene.is_kept_as("first-days");
+fn check() {
+    let mut scene = Scene::new("Looking whether all is in order: check", correct);
+    scene.run("fetchonce check");
+    scene.configure(&account("work").replace("canary", "another"));
+    scene.note("The password is wrong.");
+    scene.run("fetchonce check work");
+    scene.configure(&account("work").replace("PORT", "REFUSED"));
+    scene.note("Nobody listens on that port.");
+    scene.run("fetchonce check");
+    scene.run("fetchonce check nobody");
+    seen("check", [scene]);
 }
 
 #[test]
-fn what_a_server_does() {
-    let mut scene = Scene::configured("What a server does", "keep = \"none\"");
-    scene.note("it closes the connection within the fourth message").with(bad("demo-0004", MessageFault::RetrCut));
-    scene.run(&[]).run(&["-v"]).run(&["list"]).run(&["status"]);
-    scene.note("it refuses the fourth message").later(2 * DAY).with(bad("demo-0004", MessageFault::RetrRefused));
-    scene.run(&[]).run(&["seen", "skip", "work", "demo-0004"]).run(&["seen", "skip", "work", "nothing"]).run(&[]);
-    scene.note("it refuses QUIT").arrives("one").with(Faults { quit: Quit::Rejected, ..Faults::default() }).run(&[]);
-    scene.note("it rejects the login");
-    let login = |login| Faults { login, resp_codes: true, ..Faults::default() };
-    scene.with(login(Login::Rejected)).run(&[]);
-    scene.note("the maildrop is in use").with(login(Login::InUse)).run(&[]);
-    scene.note("its trouble needs a person").with(login(Login::SysPerm)).run(&[]);
-    scene.note("it talks nonsense").with(Faults { garbage_instead_of_reply: Some(3), ..Faults::default() }).run(&[]);
-    scene.note("it has no UIDL").with(Faults { no_uidl: true, ..Faults::default() }).run(&[]).run(&["check"]);
-    scene.note("it is well again").with(Faults::default()).run(&[]).run(&["list"]).run(&["status"]);
-    scene.is_kept_as("servers");
-}
-
-#[test]
-fn what_a_configuration_may_get_wrong() {
-    let mut scene = Scene::new("What a configuration may get wrong");
-    let account = scene.account("work", "");
-    for (what, text) in [
-        ("an unknown key", account.replace("port =", "prot =")),
-        ("another program's word for a key", account.replace("server =", "host =")),
-        ("a missing key", account.replace("user = \"alice\"\n", "")),
-        ("a wrong type", account.replace("\"alice\"", "7")),
-        ("no quotes", account.replace("\"alice\"", "alice")),
-        ("a bad value", format!("{account}keep = \"two weeks\"\n")),
-        ("an unknown kind of mailbox", account.replace("maildir:", "maildri:")),
-        ("a key twice", format!("{account}user = \"bob\"\n")),
-        ("a server that is none", account.replace("127.0.0.1", "pop example")),
-        ("no account", String::new()),
-    ] {
-        scene.configure(&text);
-        scene.note(what).run(&[]);
-    }
-    let exposed = scene.home.path("xdg-config/fetchonce/config.toml");
-    scene.configure(&account);
-    fs::set_permissions(exposed, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    scene.note("others may read it, and the password stands in it").run(&[]).run(&["check"]);
-    scene.run(&["--config", "elsewhere.toml"]);
-    scene.is_kept_as("configuration");
-}
-
-#[test]
-fn what_a_command_line_may_get_wrong() {
-    let mut scene = Scene::configured("What a command line may get wrong", "");
-    for words in [
-        &["wrok"][..],
-        &["stauts"],
-        &["work", "status"],
-        &["--dry-run", "list"],
-        &["--no-such-option"],
-        &["-q", "-v"],
-        &["--limit", "many"],
-        &["--keep", "none", "work"],
-        &["pop3s://alice@pop.example.com"],
-        &["pop3s://alice:secret@pop.example.com", "--into", "maildir:M"],
-        &["imaps://alice@pop.example.com", "--into", "maildir:M"],
-        &["fetch", "pop3s://alice@pop.example.com", "--into", "M"],
-        &["account"],
-        &["account", "rename", "home", "work"],
-        &["status", "home"],
-        &["seen", "skip", "work", "x"],
-        &["seen", "verify", "work"],
-        &["--log-to", "journal"],
-        &["--trace", "/"],
-    ] {
-        scene.run(words);
-    }
-    scene.is_kept_as("command-line");
-}
-
-#[test]
-fn what_a_disk_may_do() {
-    let mut scene = Scene::configured("What a disk may do", "");
-    let (mail, index) = (scene.home.path("Mail/work"), scene.home.path("state/fetchonce/work.sqlite"));
-    scene.run(&[]).note("the Maildir is not mounted");
-    fs::rename(&mail, scene.home.path("away")).unwrap();
-    scene.run(&[]).run(&["check"]).note("it is gone for good").run(&["account", "accept-target", "work"]).run(&[]);
-    let old = fs::read(&index).unwrap();
-    scene.arrives("one").run(&[]).note("an old copy of the index is brought back");
-    fs::write(&index, old).unwrap();
-    scene.run(&[]).run(&["account", "accept-target", "work"]).run(&[]);
-
-    scene.note("a failed disk operation left two messages in doubt");
-    let database = rusqlite::Connection::open(&index).unwrap();
-    let doubt = "UPDATE message SET state = 'untrusted' WHERE id <= 2";
-    assert_eq!(database.execute(doubt, []).unwrap(), 2);
-    drop(database);
-    scene.run(&[]).run(&["list"]).run(&["status"]).run(&["seen", "verify", "--repair", "work"]).run(&[]);
-
-    scene.note("the index is no database any more");
-    let whole = fs::read(&index).unwrap();
-    fs::write(&index, "this is no database, however long one looks at it\n".repeat(40)).unwrap();
-    scene.run(&[]).run(&["status"]).run(&["check"]).note("the index is lost");
-    fs::remove_file(&index).unwrap();
-    scene.run(&[]).run(&["list"]).run(&["status"]).note("the index is of a newer fetchonce");
-    fs::write(&index, whole).unwrap();
-    let newer = rusqlite::Connection::open(&index).unwrap();
-    newer.pragma_update(None, "user_version", 999).unwrap();
-    drop(newer);
-    scene.run(&[]).run(&["status"]);
-    scene.is_kept_as("disks");
-}
-
-#[test]
-fn several_accounts_and_their_names() {
-    let mut scene = Scene::new("Several accounts and their names");
-    let (work, hobby) = (scene.account("work", "keep = \"2 days\""), scene.account("hobby", ""));
-    scene.configure(&format!("{work}{hobby}"));
-    scene.run(&["--jobs", "1"]).run(&["status"]).note("another fetchonce is at work on one of them");
-    let lock = fs::File::open(scene.home.path("state/fetchonce/work.lock")).unwrap();
-    lock.try_lock().unwrap();
-    scene.run(&["--jobs", "1"]).run(&["check", "work"]).run(&["account", "rename", "work", "job"]);
-    lock.unlock().unwrap();
-    drop(lock);
-    scene.run(&["account", "rename", "work", "hobby"]).note("`work` is called `job` in the configuration");
-    scene.configure(&format!("{}{hobby}", work.replace("[account.work]", "[account.job]")));
-    scene.run(&["--jobs", "1"]).run(&["account", "rename", "work", "job"]).run(&["--jobs", "1"]);
-    scene.note("nothing runs for five days").later(5 * DAY).run(&["status"]);
-    scene.is_kept_as("accounts");
-}
-
-#[test]
-fn what_cron_sends() {
-    let mut scene = Scene::configured("What cron sends", "");
-    scene.run_by_cron(&[]).run_by_cron(&["status"]).run_by_cron(&["list"]).note("the server closes the connection");
-    scene.arrives("one").with(bad("demo-0008", MessageFault::RetrCut)).run_by_cron(&[]);
-    scene.note("it is well again").with(Faults::default()).run_by_cron(&["-v"]).run_by_cron(&["check"]);
-    scene.arrives("two").run_by_cron(&["--json"]).run_by_cron(&["list", "--json"]).run_by_cron(&["status", "--json"]);
-    scene.is_kept_as("cron");
+fn demo() {
+    let mut scene = Scene::new("The demonstration", correct);
+    scene.run("fetchonce demo");
+    seen("demo", [scene]);
 }

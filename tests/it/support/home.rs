@@ -36,6 +36,10 @@ impl Home {
 
     /// A server that misbehaves by connection, and the configuration of account `work`.
     pub(crate) fn with_faults(plan: impl FnMut(u32) -> Faults + Send + 'static) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), plan)
+    }
+
+    pub(crate) fn in_folder(folder: TempDir, plan: impl FnMut(u32) -> Faults + Send + 'static) -> Self {
         let mut maildrop = Maildrop::new();
         for sample in samples() {
             maildrop.add(&sample);
@@ -43,7 +47,7 @@ impl Home {
         let maildrop = Arc::new(Mutex::new(maildrop));
         let credentials = Credentials { user: "alice".to_owned(), password: PASSWORD.to_owned() };
         let listener = Listener::start_for(Some(credentials), Arc::clone(&maildrop), plan).unwrap();
-        let home = Self { folder: tempfile::tempdir().unwrap(), maildrop, listener };
+        let home = Self { folder, maildrop, listener };
         home.configure(&home.account("work"));
         home
     }

@@ -6,6 +6,7 @@ pub(crate) mod dovecot;
 pub(crate) mod home;
 pub(crate) mod mail;
 pub(crate) mod place;
+pub(crate) mod scene;
 pub(crate) mod server;
 pub(crate) mod terminal;
 pub(crate) mod tls;
