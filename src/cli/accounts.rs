@@ -1,4 +1,4 @@
-//! Which accounts a command is about, and where their files lie.
+//! Which accounts a command is about.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -9,6 +9,7 @@ use clap::CommandFactory as _;
 use super::args::{Cli, OneShotArgs};
 use super::failure::Failure;
 use super::hints::Place;
+use super::state::Files;
 use crate::config::{
     self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordError,
     PasswordProblem, PasswordSource, Target, Tls,
@@ -51,24 +52,6 @@ pub(super) struct Chosen {
     program: String,
     /// The configuration that they come from; `None` for one from the command line.
     pub(super) file: Option<PathBuf>,
-}
-
-/// Where the files of an account lie.
-#[derive(Clone, Debug)]
-pub(super) struct Files {
-    pub(super) index: PathBuf,
-    pub(super) lock: PathBuf,
-    pub(super) held: PathBuf,
-}
-
-impl Files {
-    pub(super) fn of(state_dir: &Path, name: &AccountName) -> Self {
-        Self {
-            index: state_dir.join(format!("{name}.sqlite")),
-            lock: state_dir.join(format!("{name}.lock")),
-            held: state_dir.join("held").join(name.as_str()),
-        }
-    }
 }
 
 impl Chosen {

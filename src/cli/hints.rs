@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::accounts::Files;
 use super::failure::Failure;
+use super::state::Files;
 use crate::config::AccountName;
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;

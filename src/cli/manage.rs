@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::World;
-use super::accounts::{Files, Global, unknown_account};
+use super::accounts::{Global, unknown_account};
 use super::failure::Failure;
 use super::hints::Place;
-use super::run::{has_content, known_indexes, remember};
+use super::state::{Files, has_content, known_indexes, remember};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
 use crate::fetch::{self, Repaired};

@@ -3,7 +3,8 @@
 //! | part | does |
 //! |---|---|
 //! | `args` | the words of the command line as types |
-//! | `accounts` | which accounts a command is about, and where their files lie |
+//! | `accounts` | which accounts a command is about |
+//! | `state` | where their files lie, and what these tell |
 //! | `run`, `watch` | fetches them side by side, and tells what happens |
 //! | `check` | looks at everything that a fetch needs |
 //! | `status`, `manage`, `accept`, `demo` | the other commands |
@@ -24,6 +25,7 @@ mod man;
 mod manage;
 mod run;
 mod screen;
+mod state;
 mod status;
 mod trace;
 mod watch;

@@ -8,7 +8,7 @@ use super::args::StatusArgs;
 use super::failure::Failure;
 use super::hints::Place;
 use super::logging;
-use super::run::{has_content, known_indexes, lost_index};
+use super::state::{has_content, known_indexes, lost_index};
 use crate::config::{Account, AccountName};
 use crate::host::{AccountLock, Host, LockError};
 use crate::index::{Index, IndexError, Run};

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::accept::{lost, refusal};
 use super::super::failure::Failure;
 use super::super::hints::Place;
-use super::super::run::{has_content, known_by_another_name, lost_index, no_state};
+use super::super::state::{has_content, known_by_another_name, lost_index, no_state};
 use super::{AFTER_A_FAILURE, Checkup};
 use crate::config::Target;
 use crate::deliver::maildir::{Known, Maildir};
