@@ -54,7 +54,7 @@ impl Place {
                 Failure::new(Exit::TryLater, error, "wait for it to end; nothing is wrong").that_is_routine()
             }
             LockError::Io { path, .. } => {
-                let hint = format!("look after {}", shown_path(path));
+                let hint = format!("look at the rights of {}, and of its folder", shown_path(path));
                 Failure::new(Exit::Io, error, hint)
             }
         }

@@ -38,7 +38,7 @@ impl Observer for Watch<'_> {
         if self.screen.shows_steps()
             && let Some(step) = human::step(event)
         {
-            self.screen.say(&format!("{account}  {step}\n"));
+            self.screen.say(&format!("{account:width$}  {step}\n", width = self.width));
         }
     }
 }
@@ -47,7 +47,10 @@ impl Watch<'_> {
     fn tell_decided(&self, account: &str, plan: &Plan) {
         let now = self.host.now();
         match self.screen.format {
-            Format::Text => self.screen.print(&decided::lines(account, plan, self.deletes_at_once, now)),
+            Format::Text => {
+                let padded = format!("{account:width$}", width = self.width);
+                self.screen.print(&decided::lines(&padded, plan, self.deletes_at_once, now));
+            }
             Format::Json => {
                 for decided in &plan.decided {
                     let message = Message::new(account, decided, self.deletes_at_once, now);
@@ -56,7 +59,7 @@ impl Watch<'_> {
             }
         }
         if self.screen.shows_summaries() {
-            self.screen.say(&format!("{account}  {}\n", decided::summary(plan)));
+            self.screen.say(&format!("{account:width$}  {}\n", decided::summary(plan), width = self.width));
         }
     }
 
@@ -65,7 +68,15 @@ impl Watch<'_> {
         let exit = outcome.exit();
         let Outcome { summary, problems, error } = outcome;
         self.bar.finish();
-        for told in human::problems(&problems, self.place.naming()) {
+        let mut all_told = human::problems(&problems, self.place.naming());
+        // Where an error ended the run, it tells what is safe.
+        if error.is_none()
+            && !self.is_dry
+            && let Some(last) = all_told.iter_mut().rfind(|told| !told.is_warning)
+        {
+            last.state = Some(human::state(&summary));
+        }
+        for told in all_told {
             // Scripts were told of each at its time.
             self.screen.tell_people(Some(self.place.name.as_str()), &told);
         }

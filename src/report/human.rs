@@ -84,7 +84,9 @@ impl Told {
         let mut next = error.source();
         while let Some(cause) = next {
             let text = cause.to_string();
-            if !what.contains(&text) && !causes.iter().any(|known| known.contains(&text)) {
+            // SQLite says the same with its number before it.
+            let is_known = |known: &String| known.contains(&text) || text.ends_with(known.as_str());
+            if !what.contains(&text) && !causes.iter().any(is_known) {
                 causes.push(text);
             }
             next = cause.source();
@@ -163,6 +165,7 @@ pub fn state(summary: &Summary) -> String {
         (delivered, planned) if delivered <= planned => format!("{delivered} of {planned} delivered and recorded"),
         (delivered, _) => format!("{delivered} delivered and recorded"),
     };
+    let held = if summary.held > 0 { format!(", {} held", summary.held) } else { String::new() };
     let deleted = match (summary.deleted, summary.unconfirmed) {
         (0, 0) => "nothing deleted on the server".to_owned(),
         (deleted, 0) => format!("{deleted} deleted on the server"),
@@ -171,7 +174,7 @@ pub fn state(summary: &Summary) -> String {
             format!("{deleted} deleted on the server, and whether {unknown} more delivered ones is not known")
         }
     };
-    format!("{delivered}; {deleted}")
+    format!("{delivered}{held}; {deleted}")
 }
 
 /// The problems of a run, those of one kind together.

@@ -67,12 +67,17 @@ fn ended(run: &RunRecord, is_running: bool) -> String {
 }
 
 fn counts(status: &StatusRecord<'_>) -> String {
-    let mut text = format!("{} delivered, {} of them still on the server", status.delivered, status.on_server);
+    let mut text = match (status.delivered, status.on_server) {
+        (0, _) => "nothing delivered so far".to_owned(),
+        (delivered, 0) if status.deletions_to_confirm > 0 => format!("{delivered} delivered"),
+        (delivered, 0) => format!("{delivered} delivered, none of them still on the server"),
+        (delivered, on_server) => format!("{delivered} delivered, {on_server} of them still on the server"),
+    };
     let rest = [
         (status.waiting, "waiting"),
         (status.held, "held"),
         (status.untrusted, "untrusted"),
-        (status.deletions_to_confirm, "deleted, which the next listing confirms"),
+        (status.deletions_to_confirm, "asked to be deleted: the next listing tells"),
     ];
     for (count, what) in rest.iter().filter(|(count, _)| *count > 0) {
         let _ = write!(text, ", {count} {what}");

@@ -1,6 +1,8 @@
 //! The program as its user meets it: exit codes, words, and what lies on the disk afterwards.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
@@ -327,6 +329,29 @@ fn a_skipped_message_is_never_fetched() {
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), "work: demo-0002 is given up, and never fetched\n"));
     home.run(&[]).is_fine_and_silent();
     assert_eq!(home.mail("Mail-work").len(), 6);
+}
+
+/// Whatever a path is made of, it is shown without harm, and the command of a hint can be pasted.
+#[test]
+fn a_hint_can_be_pasted_whatever_the_paths_are_called() {
+    let home = Home::new();
+    let state = OsStr::from_bytes(b"my \xff'state\x1b");
+    let fetch = |home: &Home| {
+        let mut command = home.std_command();
+        command.args(["--config", "config.toml", "--state-dir"]).arg(state);
+        ran(&mut assert_cmd::Command::from_std(command))
+    };
+    fetch(&home).is_fine_and_silent();
+    fs::remove_dir_all(home.path("Mail-work")).unwrap();
+    let failed = fetch(&home);
+    failed.failed(73, &[r"--state-dir $'my \377\'state\033' account accept-target work"]);
+    let hinted = failed.err.split('`').nth(1).unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_fetchonce")).parent().unwrap();
+    let mut shell = std::process::Command::new("/bin/bash");
+    shell.args(["-c", hinted]).env_clear().env("PATH", program).env("HOME", home.folder.path());
+    let pasted = shell.current_dir(home.folder.path()).output().unwrap();
+    assert!(pasted.status.success(), "{hinted}: {pasted:?}");
+    fetch(&home).is_fine_and_silent();
 }
 
 /// The snapshots rest on it. What is waited for counts by another clock, and still ends.

@@ -3,6 +3,8 @@
 //! Read them after a change: is each line true, is it plain, does it say what is safe and what to do next?
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use fetchonce::demo::{BadMessage, Faults, Login, MessageFault, Quit};
 
@@ -25,6 +27,10 @@ fn correct(_: u32) -> Faults {
 
 fn bad_message(fault: MessageFault) -> Faults {
     Faults { bad_message: Some(BadMessage { uid: b"demo-0004".to_vec(), fault }), ..Faults::default() }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// One more message in the maildrop.
@@ -208,7 +214,25 @@ fn targets() {
     old.run("fetchonce");
     old.run("fetchonce account accept-target work");
     old.run("fetchonce account accept-target nobody");
-    seen("targets", [gone, other, old]);
+
+    let mut refusing = Scene::new("A Maildir refuses mail", correct);
+    refusing.run("fetchonce -q --limit 1");
+    refusing.as_nobody();
+    let lock = |mode: u32| move |home: &_| set_mode(&maildir(home, "work").join("tmp"), mode);
+    refusing.each(lock(0o500));
+    refusing.note("Nobody may write into its tmp/.");
+    refusing.run("fetchonce");
+    refusing.run("fetchonce status");
+    refusing.run("fetchonce list");
+    refusing.each(lock(0o700));
+    refusing.note("It can be written to again.");
+    refusing.run("fetchonce");
+    refusing.note("The state folder cannot be written to.");
+    refusing.each(|home| set_mode(&home.path(".local/state/fetchonce"), 0o500));
+    refusing.each(|home| fs::remove_file(state(home, "work.lock")).is_ok());
+    refusing.each(|home| set_mode(&state(home, "work.sqlite"), 0o400));
+    refusing.run("fetchonce");
+    seen("targets", [gone, other, old, refusing]);
 }
 
 #[test]
@@ -301,8 +325,7 @@ fn configuration() {
     scene.note("Others may read a file that holds a password.");
     scene.configure(&work);
     scene.each(|home| {
-        let path = home.path(".config/fetchonce/config.toml");
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        set_mode(&home.path(".config/fetchonce/config.toml"), 0o644);
     });
     scene.run("fetchonce");
     scene.note("There is no such file.");

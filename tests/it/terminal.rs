@@ -82,7 +82,7 @@ fn without_a_terminal_lines_stay_whole() {
     let errors = Session::start(40, Leads::Errors, plain(&home, &["list"])).end();
     errors.fits(40);
     let summary = errors.screen().lines().filter(|line| line.starts_with("work  ")).collect::<String>();
-    assert!(summary.starts_with("work  8 messages"), "{errors:?}");
+    assert!(summary.starts_with("work    8 messages"), "{errors:?}");
 
     // What another program reads is never folded.
     let script = play(40, command(&home, &["completions", "bash"]));

@@ -36,7 +36,7 @@ const FILES: [(&str, &str); 5] = [
     ),
 ];
 
-const ENVIRONMENT: [(&str, &str); 6] = [
+const ENVIRONMENT: [(&str, &str); 7] = [
     (
         "`FETCHONCE_PASSWORD`",
         "The password of a fetch without a configuration, where `--password-command` is not given. There is no option \
@@ -49,6 +49,7 @@ const ENVIRONMENT: [(&str, &str); 6] = [
     ("`HOME`", "The home folder, which `~/` counts from."),
     ("`CREDENTIALS_DIRECTORY`", "Where systemd keeps the credentials of a service, for passwords from there."),
     ("`NO_COLOR`", "Where it is set and not empty, nothing is coloured."),
+    ("`TERM`", "Where it is `dumb` or not set, nothing is coloured, and there are no bars."),
     ("`TMPDIR`", "The folder in which the demonstration makes its own."),
 ];
 

@@ -74,7 +74,12 @@ impl Home {
 
     /// The same for a test that starts it itself.
     pub(crate) fn std_command(&self) -> process::Command {
-        let mut command = process::Command::new(env!("CARGO_BIN_EXE_fetchonce"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_fetchonce")))
+    }
+
+    /// The same with a copy of the program.
+    pub(crate) fn command_of(&self, program: &Path) -> process::Command {
+        let mut command = process::Command::new(program);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path());
         command.env("XDG_CONFIG_HOME", self.path("xdg-config")).env("XDG_STATE_HOME", self.path("xdg-state"));
         command.current_dir(self.folder.path());

@@ -2,23 +2,27 @@
 //!
 //! Each command is run twice, in two homes that go the same way: in one its output leads to a terminal of 80 columns, in
 //! the other to pipes. The clock stands still, and only what cannot be told in advance is replaced: the home folder by
-//! `HOME`, the port by `PORT`, free space by `SPACE`.
+//! `HOME`, the port by `PORT`, free space by `SPACE`, the random name of a file by `NAME`.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fetchonce::demo::Faults;
 
 use super::home::{Home, PASSWORD, refused_port};
+use super::is_root;
 use super::terminal::play;
 
 /// The width of the terminal.
 const COLUMNS: u16 = 80;
 /// 2026-03-02 08:14:09 UTC.
 const START: i64 = 1_772_439_249;
+/// The user that the program runs as where folders are to refuse, when the tests run as root.
+const NOBODY: u32 = 65534;
 const CONFIG: &str = ".config/fetchonce/config.toml";
 
 /// The two homes, and what was written down so far.
@@ -27,6 +31,8 @@ pub(crate) struct Scene {
     on_pipes: Home,
     now: i64,
     refused: u16,
+    /// Whether the program runs as a user whom folders can refuse: root may do everything.
+    is_nobody: bool,
     told: String,
 }
 
@@ -37,7 +43,14 @@ impl Scene {
         let folder = || tempfile::Builder::new().prefix("fetchonce-").tempdir_in("/tmp").unwrap();
         let home = || Home::in_folder(folder(), faults);
         let (on_terminal, on_pipes) = (home(), home());
-        let scene = Self { on_terminal, on_pipes, now: START, refused: refused_port(), told: format!("# {title}\n") };
+        let scene = Self {
+            on_terminal,
+            on_pipes,
+            now: START,
+            refused: refused_port(),
+            is_nobody: false,
+            told: format!("# {title}\n"),
+        };
         scene.each(|home| fs::remove_file(home.path("config.toml")).unwrap());
         scene.configure(&account("work"));
         scene
@@ -68,6 +81,18 @@ impl Scene {
     /// Does the same in both homes.
     pub(crate) fn each<T>(&self, act: impl Fn(&Home) -> T) -> [T; 2] {
         [act(&self.on_terminal), act(&self.on_pipes)]
+    }
+
+    /// From now on folders can refuse, also where root runs the tests: a copy of the program runs as another user.
+    pub(crate) fn as_nobody(&mut self) {
+        self.is_nobody = is_root();
+        for home in [&self.on_terminal, &self.on_pipes] {
+            // Not by this process: another thread's fork would keep the copy open for writing, and so from being run.
+            run_to_end(Command::new("cp").arg(env!("CARGO_BIN_EXE_fetchonce")).arg(home.path("fetchonce")));
+            if self.is_nobody {
+                run_to_end(Command::new("chown").arg("-R").arg(NOBODY.to_string()).arg(home.folder.path()));
+            }
+        }
     }
 
     /// Runs an SQL statement on the index of an account.
@@ -112,6 +137,10 @@ impl Scene {
 
     fn command(&self, home: &Home, line: &str) -> Command {
         let mut command = home.std_command();
+        if self.is_nobody {
+            command = home.command_of(&home.path("fetchonce"));
+            command.uid(NOBODY);
+        }
         command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_STATE_HOME").env("TERM", "xterm").env("TZ", "UTC");
         command.env("FETCHONCE_CLOCK", self.now.to_string()).env("TMPDIR", home.folder.path());
         let mut words = line.split(' ');
@@ -119,6 +148,10 @@ impl Scene {
         command.args(words.map(|word| word.replace("PORT", &home.listener.port().to_string())));
         command
     }
+}
+
+fn run_to_end(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
 }
 
 /// An account of the server, for a configuration.
@@ -141,11 +174,11 @@ pub(crate) fn index(home: &Home, account: &str) -> rusqlite::Connection {
     rusqlite::Connection::open(state(home, &format!("{account}.sqlite"))).unwrap()
 }
 
-/// The text with the folder, the ports and the free space by name.
+/// The text with the folder, the ports, the free space and the random names of files by name.
 fn known(home: &Home, text: &str) -> String {
     let folder: &Path = home.folder.path();
     let text = text.replace(folder.to_str().unwrap(), "HOME");
-    let text: String = text.split_inclusive('\n').map(without_space).collect();
+    let text: String = text.split_inclusive('\n').map(|line| without_name(&without_space(line))).collect();
     let mut known = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(at) = ["port ", "127.0.0.1:"].iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min() {
@@ -165,6 +198,17 @@ fn known(home: &Home, text: &str) -> String {
 fn without_space(line: &str) -> String {
     match line.split_once("  space          ") {
         Some((before, _)) => format!("{before}  space          SPACE free\n"),
+        None => line.to_owned(),
+    }
+}
+
+/// A line without the name of a file on its way into a Maildir: time, random digits and the machine.
+fn without_name(line: &str) -> String {
+    match line.split_once(&format!("/tmp/{START}.")) {
+        Some((before, name)) => {
+            let end = name.find([':', ' ', '\n']).unwrap_or(name.len());
+            format!("{before}/tmp/NAME{}", &name[end..])
+        }
         None => line.to_owned(),
     }
 }
