@@ -108,6 +108,7 @@ impl Place {
             TargetError::Damaged(path) => {
                 format!("look for another copy of {}; nothing else is held up", shown_path(path))
             }
+            TargetError::Unspooled(_) => format!("{}: it is fetched again if it is still on the server", self.again),
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
         }
     }

@@ -5,12 +5,13 @@
 
 pub mod maildir;
 mod marker;
+pub mod parcel;
 pub mod survey;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::shown_path;
+use crate::model::{DeliveryId, shown_path};
 
 /// Why a target cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,9 @@ pub enum TargetError {
     /// A held message is lost or damaged, and no longer on the server.
     #[error("the held message {} is missing or damaged, and no longer on the server", shown_path(.0))]
     Damaged(PathBuf),
+    /// A message that was to be delivered is not in the spool.
+    #[error("the held message {} is missing", .0.0)]
+    Unspooled(DeliveryId),
     /// Something else lies there.
     #[error("{} exists and is not a Maildir", shown_path(.0))]
     NotMaildir(PathBuf),

@@ -45,7 +45,7 @@ fn of_target(error: &TargetError) -> Exit {
             }
             _ => Exit::Io,
         },
-        TargetError::Damaged(_) => Exit::Data,
+        TargetError::Damaged(_) | TargetError::Unspooled(_) => Exit::Data,
         TargetError::Missing(_)
         | TargetError::Changed(_)
         | TargetError::OldIndex(_)

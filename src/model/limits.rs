@@ -32,6 +32,8 @@ pub const BATCH_MESSAGES: usize = 64;
 pub const BATCH_OCTETS: u64 = 32 * 1024 * 1024;
 /// Space that a fetch leaves free on the target's file system.
 pub const FREE_SPACE_FLOOR_OCTETS: u64 = 16 * 1024 * 1024;
+/// Permissions of the files that this program makes, unless the user wishes others.
+pub const PRIVATE_MODE: u32 = 0o600;
 /// Longest wait for a TCP connection.
 pub const CONNECT: Duration = Duration::from_secs(30);
 /// Longest TLS handshake.

@@ -2,13 +2,20 @@
 
 pub mod limits;
 mod path;
+mod promise;
 mod seen;
+mod target;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use path::{quoted, shown_path};
+pub use promise::Promise;
 pub use seen::{Delivery, Row, RowState, Seen};
+pub use target::{
+    Compression, Dialect, FileStyle, FolderTarget, InDoubt, Locking, MboxTarget, MtaAddress, MtaTarget, Mtime,
+    PipeTarget, Target,
+};
 
 /// A unique-id of a message as the server lists it (RFC 1939 §7), byte-exact.
 ///

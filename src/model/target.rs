@@ -1,0 +1,208 @@
+//! Where mail goes, as the configuration says it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{limits, shown_path};
+
+/// One place that mail is delivered to.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Target {
+    /// A Maildir: the folder that holds `tmp`, `new` and `cur`.
+    Maildir(FolderTarget),
+    /// An mbox file, or a compressed append-only archive of mbox form.
+    Mbox(MboxTarget),
+    /// A folder with one `.eml` file a message, a folder a month.
+    Eml(FolderTarget),
+    /// Standard output, as a stream of mbox form.
+    Stdout(Dialect),
+    /// A program that reads the message from its standard input, run without a shell.
+    Pipe(PipeTarget),
+    /// A mail server that takes mail for final delivery (RFC 2033).
+    Lmtp(MtaTarget),
+    /// A mail server that takes mail for relay or delivery (RFC 5321).
+    Smtp(MtaTarget),
+}
+
+/// A folder of files, one a message.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FolderTarget {
+    /// The folder.
+    pub path: PathBuf,
+    /// How its files are made.
+    pub style: FileStyle,
+}
+
+/// How the file of a message is made.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FileStyle {
+    /// What its time of modification says: many readers show it as the date of arrival.
+    pub mtime: Mtime,
+    /// Its permissions; a folder made for it has search permission wherever these have read permission.
+    pub mode: u32,
+    /// The group that it and a folder made for it belong to; `None` for the one the system gives.
+    pub group: Option<String>,
+}
+
+impl Default for FileStyle {
+    fn default() -> Self {
+        Self { mtime: Mtime::Arrival, mode: limits::PRIVATE_MODE, group: None }
+    }
+}
+
+/// What the time of modification of a message's file says.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Mtime {
+    /// When it was fetched.
+    #[default]
+    Arrival,
+    /// The time in its Date field, where that can be read and lies between 1970 and now.
+    Date,
+}
+
+/// An mbox file.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MboxTarget {
+    /// The file.
+    pub path: PathBuf,
+    /// How lines that begin with `From ` are told from the separators.
+    pub dialect: Dialect,
+    /// How other programs are kept out while it is written.
+    pub locking: Locking,
+    /// How it is compressed: then it is an archive, a member a batch, and nothing else writes to it.
+    pub compression: Option<Compression>,
+}
+
+/// How lines of a message that begin with `From ` are told from the separators of an mbox.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Dialect {
+    /// `>` before each line that matches `^>*From `: reversible.
+    #[default]
+    Mboxrd,
+    /// `>` before each line that begins with `From `: not reversible.
+    Mboxo,
+    /// A Content-Length field, and no line is changed.
+    Mboxcl2,
+}
+
+/// How other programs are kept out of an mbox while it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Locking {
+    /// An open file description lock of fcntl, and a `.lock` file beside it.
+    #[default]
+    FcntlAndDotlock,
+    /// flock alone.
+    Flock,
+}
+
+/// How an archive is compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// A program that takes messages.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct PipeTarget {
+    /// The program and its arguments; never empty.
+    pub argv: Vec<String>,
+    /// Longest time it may take for one message.
+    pub timeout: Duration,
+    /// What becomes of a message of which it is not known whether the program took it.
+    pub in_doubt: InDoubt,
+}
+
+/// A mail server that takes messages.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MtaTarget {
+    /// Where it listens.
+    pub address: MtaAddress,
+    /// The one recipient of each transaction, as in RCPT TO.
+    pub recipient: String,
+    /// The envelope sender, as in MAIL FROM; `None` for the one in Return-Path, or the null one.
+    pub sender: Option<String>,
+    /// What becomes of a message of which it is not known whether the server took it.
+    pub in_doubt: InDoubt,
+}
+
+/// Where a mail server listens.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum MtaAddress {
+    /// A socket of this machine.
+    Local(PathBuf),
+    /// A TCP port.
+    Tcp {
+        /// Host name or address, an IPv6 address without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// What becomes of a message of which it is not known whether its target took it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum InDoubt {
+    /// It is delivered again, with the same token, by which the target can tell a repeat.
+    #[default]
+    Redeliver,
+    /// It waits for the user's word.
+    Hold,
+}
+
+impl Target {
+    /// The word that its kind begins with in the configuration.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Maildir(_) => "maildir",
+            Self::Mbox(_) => "mbox",
+            Self::Eml(_) => "eml",
+            Self::Stdout(_) => "stdout",
+            Self::Pipe(_) => "pipe",
+            Self::Lmtp(_) => "lmtp",
+            Self::Smtp(_) => "smtp",
+        }
+    }
+
+    /// The file or folder that it is, where it is one of this machine.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Maildir(folder) | Self::Eml(folder) => Some(&folder.path),
+            Self::Mbox(mbox) => Some(&mbox.path),
+            Self::Stdout(_) | Self::Pipe(_) | Self::Lmtp(_) | Self::Smtp(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    /// As the configuration names it in one word, safe for a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.kind())?;
+        match self {
+            Self::Maildir(FolderTarget { path, .. })
+            | Self::Eml(FolderTarget { path, .. })
+            | Self::Mbox(MboxTarget { path, .. }) => f.write_str(&shown_path(path)),
+            Self::Stdout(_) => Ok(()),
+            Self::Pipe(pipe) => {
+                let program = pipe.argv.first().map_or("", String::as_str);
+                f.write_str(&super::escaped(program.as_bytes(), limits::SHOWN_CHARS))
+            }
+            Self::Lmtp(mta) | Self::Smtp(mta) => mta.address.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for MtaAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(path) => f.write_str(&shown_path(path)),
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
