@@ -45,6 +45,7 @@ pub mod content;
 pub mod deliver;
 pub mod demo;
 pub mod fetch;
+pub mod header;
 pub mod host;
 pub mod index;
 pub mod model;

@@ -32,6 +32,10 @@ pub const BATCH_MESSAGES: usize = 64;
 pub const BATCH_OCTETS: u64 = 32 * 1024 * 1024;
 /// Space that a fetch leaves free on the target's file system.
 pub const FREE_SPACE_FLOOR_OCTETS: u64 = 16 * 1024 * 1024;
+/// Largest part of a message in which header fields are looked for.
+pub const HEADER_OCTETS: u64 = 256 * 1024;
+/// Longest address of an envelope (RFC 5321 §4.5.3.1.3 says 256 with its brackets).
+pub const ADDRESS_OCTETS: usize = 320;
 /// Permissions of the files that this program makes, unless the user wishes others.
 pub const PRIVATE_MODE: u32 = 0o600;
 /// Longest wait for a TCP connection.

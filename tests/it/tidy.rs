@@ -137,7 +137,10 @@ fn top_level_names(group: &str) -> Vec<&str> {
 /// Files and the rooms that none of them may use.
 const FORBIDDEN: [(&[&str], &[&str]); 8] = [
     // Pure decisions.
-    (&["plan", "policy", "recover", "content", "model"], &["host", "pop3", "index", "deliver", "fetch", "cli", "demo"]),
+    (
+        &["plan", "policy", "recover", "content", "header", "model"],
+        &["host", "pop3", "index", "deliver", "fetch", "cli", "demo"],
+    ),
     (&["pop3"], &["plan", "index", "deliver", "report", "cli", "fetch", "config", "demo"]),
     (&["deliver"], &["index", "pop3", "plan", "cli", "fetch", "config", "report", "demo"]),
     (&["index"], &["pop3", "deliver", "cli", "fetch", "config", "report", "demo"]),
