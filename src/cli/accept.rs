@@ -55,7 +55,7 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
     if interrupted_again && lost.is_empty() {
         told.push_str("no delivery was interrupted in a Maildir that is lost: none is fetched again\n");
     }
-    match index.target_at(&path).map_err(|error| place.failure(error))? {
+    match index.target_at("maildir", &path).map_err(|error| place.failure(error))? {
         Some(target) => told.push_str(&accept(world, &mut index, &place, &target)?),
         None => {
             let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown_path(&path));
@@ -93,7 +93,7 @@ pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place, configured: 
     for intent in index.intents().map_err(|error| place.failure(error))? {
         by_target.entry(intent.target).or_default().push(intent.row);
     }
-    let is_new = index.target_at(configured).map_err(|error| place.failure(error))?.is_none();
+    let is_new = index.target_at("maildir", configured).map_err(|error| place.failure(error))?.is_none();
     let mut lost = Vec::new();
     for (target, rows) in by_target {
         let target = index.target(target).map_err(|error| place.failure(error))?;

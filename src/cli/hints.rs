@@ -66,10 +66,6 @@ impl Place {
             FetchError::Target(error) => self.of_target(error),
             FetchError::Session(error) => self.of_session(error),
             FetchError::Login(error) => self.of_login(error),
-            FetchError::Conflict(_) => format!(
-                "compare the files of that name in tmp/ and in new/ or cur/, move one away, then {}",
-                self.again
-            ),
             FetchError::NoSpace { .. } => {
                 format!("free some space, then {}; what did not fit is still on the server", self.again)
             }
@@ -108,6 +104,10 @@ impl Place {
             TargetError::Damaged(path) => {
                 format!("look for another copy of {}; nothing else is held up", shown_path(path))
             }
+            TargetError::Conflict(_) => format!(
+                "compare the files of that name in tmp/ and in new/ or cur/, move one away, then {}",
+                self.again
+            ),
             TargetError::Unspooled(_) => format!("{}: it is fetched again if it is still on the server", self.again),
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
         }

@@ -21,7 +21,7 @@ use crate::deliver::maildir::create_dirs;
 use crate::fetch::{self, Destination, Job, Outcome};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
-use crate::model::shown_path;
+use crate::model::{self, shown_path};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
@@ -241,7 +241,11 @@ pub(super) fn endpoint(account: &Account) -> Endpoint {
 }
 
 fn job(account: Account, identity: Identity, password: SecretString, place: &Place, args: &FetchArgs) -> Job {
-    let destination = |Target::Maildir(maildir)| Destination { maildir, held: place.files.held.clone() };
+    let destination = |Target::Maildir(maildir)| Destination {
+        targets: vec![model::Target::maildir(maildir)],
+        held: place.files.held.clone(),
+        quarantine: place.files.quarantine.clone(),
+    };
     Job {
         identity,
         endpoint: endpoint(&account),

@@ -18,6 +18,7 @@ pub(super) struct Files {
     pub(super) index: PathBuf,
     pub(super) lock: PathBuf,
     pub(super) held: PathBuf,
+    pub(super) quarantine: PathBuf,
 }
 
 impl Files {
@@ -26,6 +27,7 @@ impl Files {
             index: state_dir.join(format!("{name}.sqlite")),
             lock: state_dir.join(format!("{name}.lock")),
             held: state_dir.join("held").join(name.as_str()),
+            quarantine: state_dir.join("quarantine").join(name.as_str()),
         }
     }
 }

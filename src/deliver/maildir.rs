@@ -5,25 +5,26 @@
 //! crash leaves two names.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::files::FileStore;
+use super::parcel::Source;
+use super::staging::{self, Staging};
 use super::{TargetError, marker};
-use crate::content::Digester;
-use crate::host::{Host, NewFile};
-use crate::model::{ContentId, DeliveryId, Octets, hex, shown_path};
+use crate::host::Host;
+use crate::model::{ContentId, DeliveryId, Octets, shown_path};
 use crate::recover::{Found, unique_part};
 
 const SUBFOLDERS: [&str; 3] = ["tmp", "new", "cur"];
-/// Octets copied at a time.
-const COPY_OCTETS: usize = 64 * 1024;
 
 /// A Maildir that may be delivered to.
+#[derive(Clone)]
 pub struct Maildir<'h> {
     host: &'h dyn Host,
     root: PathBuf,
     index_id: String,
-    host_name: String,
+    staging: Staging<'h>,
 }
 
 /// What an index knows of a Maildir.
@@ -33,21 +34,6 @@ pub struct Known<'a> {
     pub marker: &'a str,
     /// How many runs of the index delivered there.
     pub generation: i64,
-}
-
-/// A message being written into `tmp/`.
-pub struct Incoming {
-    file: Box<dyn NewFile>,
-    delivery: DeliveryId,
-    path: PathBuf,
-}
-
-/// A message whole in `tmp/`; durable once [`Maildir::sync_staged`] returned.
-pub struct Staged {
-    file: Box<dyn NewFile>,
-    delivery: DeliveryId,
-    path: PathBuf,
-    inode: u64,
 }
 
 impl<'h> Maildir<'h> {
@@ -87,14 +73,15 @@ impl<'h> Maildir<'h> {
         host.sync_dir(root).map_err(TargetError::io("sync", root))?;
         let marker = match marker::read(host, root)? {
             Some(marker) => marker,
-            None => marker::create(host, root, &maildir.own_mark())?,
+            None => marker::create(host, root, &maildir.staging.own_mark())?,
         };
         tracing::debug!(path = shown_path(root), "Maildir made, or taken as it is");
         Ok((maildir, marker))
     }
 
     fn at(host: &'h dyn Host, root: &Path, index_id: &str) -> Self {
-        Self { host, root: root.to_owned(), index_id: index_id.to_owned(), host_name: safe_host_name(&host.name()) }
+        let staging = Staging::new(host, root.join("tmp"), index_id);
+        Self { host, root: root.to_owned(), index_id: index_id.to_owned(), staging }
     }
 
     /// The Maildir's folder.
@@ -118,96 +105,12 @@ impl<'h> Maildir<'h> {
 
     /// Writes the generation of this index beside the marker, after the index committed it.
     pub fn set_generation(&self, generation: i64) -> Result<(), TargetError> {
-        marker::set_generation(self.host, &self.root, &self.index_id, &self.own_mark(), generation)
+        marker::set_generation(self.host, &self.root, &self.index_id, &self.staging.own_mark(), generation)
     }
 
     /// Octets free on its file system.
     pub fn free_space(&self) -> Result<Octets, TargetError> {
         self.host.free_space(&self.root).map_err(TargetError::io("look at the free space of", &self.root))
-    }
-
-    /// What every file name of this index begins its second part with.
-    #[must_use]
-    pub fn own_mark(&self) -> String {
-        format!(".F{}_", self.index_id)
-    }
-
-    /// Begins a message in `tmp/` under a name that is unique for ever.
-    pub fn begin(&self) -> Result<Incoming, TargetError> {
-        let mut random = [0; 8];
-        self.host.fill_random(&mut random);
-        let seconds = self.host.now().0;
-        let delivery = DeliveryId(format!("{seconds}{}{}.{}", self.own_mark(), hex(&random), self.host_name));
-        let path = self.tmp_path(&delivery);
-        let file = self.host.create_new(&path).map_err(TargetError::io("create", &path))?;
-        Ok(Incoming { file, delivery, path })
-    }
-
-    /// Makes staged files and their names durable. After an error nothing of them may be trusted.
-    pub fn sync_staged(&self, staged: Vec<Staged>) -> Result<(), TargetError> {
-        let tmp = self.root.join("tmp");
-        let mut files: Vec<_> = staged.into_iter().map(|message| message.file).collect();
-        self.host.sync_files(&mut files).map_err(TargetError::io("sync the messages in", &tmp))?;
-        self.host.sync_dir(&tmp).map_err(TargetError::io("sync", &tmp))
-    }
-
-    /// Renames a durable message from `tmp/` into `new/`, after its INTENT is committed.
-    pub fn place(&self, delivery: &DeliveryId, octets: Octets) -> Result<(), TargetError> {
-        let to = self.new_path(delivery, octets);
-        let exists = || self.host.stat(&to).is_ok_and(|stat| stat.is_some());
-        match self.host.rename_new(&self.tmp_path(delivery), &to) {
-            // NFS: a retried rename that had succeeded finds its source gone.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && exists() => Ok(()),
-            result => result,
-        }
-        .map_err(TargetError::io("rename into", &to))
-    }
-
-    /// Makes renames durable.
-    pub fn sync_placed(&self) -> Result<(), TargetError> {
-        for sub in ["new", "cur"] {
-            let path = self.root.join(sub);
-            self.host.sync_dir(&path).map_err(TargetError::io("sync", &path))?;
-        }
-        Ok(())
-    }
-
-    /// Removes a message from `tmp/` that no INTENT names.
-    pub fn discard(&self, delivery: &DeliveryId) -> Result<(), TargetError> {
-        let path = self.tmp_path(delivery);
-        self.host.unlink(&path).map_err(TargetError::io("remove", &path))
-    }
-
-    /// The names in `tmp/`.
-    pub fn tmp_names(&self) -> Result<Vec<String>, TargetError> {
-        self.names(&self.root.join("tmp"))
-    }
-
-    /// What lies under the names of a delivery, in this Maildir and, when `everywhere`, in its sibling folders.
-    ///
-    /// A reader moves files from `new/` to `cur/` at any time, so `new/` is looked at again after `cur/`.
-    pub fn probe(&self, delivery: &DeliveryId, everywhere: bool) -> Result<Found, TargetError> {
-        let tmp_path = self.tmp_path(delivery);
-        let tmp = self.host.stat(&tmp_path).map_err(TargetError::io("look at", &tmp_path))?.map(|stat| stat.inode);
-        let mut folders: Vec<PathBuf> = ["new", "cur", "new", "cur"].map(|sub| self.root.join(sub)).into();
-        if everywhere {
-            folders.extend(self.sibling_folders()?);
-        }
-        for folder in folders {
-            if let Some(path) = self.find_in(&folder, delivery)? {
-                let stat = self.host.stat(&path).map_err(TargetError::io("look at", &path))?;
-                if let Some(stat) = stat {
-                    return Ok(Found { tmp, placed: Some(stat.inode) });
-                }
-            }
-        }
-        Ok(Found { tmp, placed: None })
-    }
-
-    /// Opens a delivered message, wherever a reader moved it in this Maildir.
-    pub fn open_message(&self, delivery: &DeliveryId) -> Result<Option<Box<dyn Read>>, TargetError> {
-        let Some((_, path)) = self.find(delivery)? else { return Ok(None) };
-        self.host.open(&path).map(Some).map_err(TargetError::io("open", &path))
     }
 
     /// Removes a message from `new/` and `cur/` (of the held Maildir, once its target has it; of a suspect inode, once rewritten).
@@ -225,18 +128,18 @@ impl<'h> Maildir<'h> {
     /// After a failed sync the old inode proves nothing: the kernel calls its pages clean whatever the disk holds.
     pub fn rewrite(&self, delivery: &DeliveryId, content: &ContentId) -> Result<Rewritten, TargetError> {
         let Some((folder, path)) = self.find(delivery)? else { return Ok(Rewritten::Missing) };
-        let holds_it =
-            self.host.open(&path).and_then(|mut file| digest(&mut *file)).is_ok_and(|found| found == *content);
+        let read = self.host.open(&path).and_then(|mut file| staging::digest(&mut *file));
+        let holds_it = read.is_ok_and(|found| found == *content);
         if !holds_it {
             return Ok(Rewritten::Corrupt);
         }
         let mut file = self.host.open(&path).map_err(TargetError::io("open", &path))?;
-        let (staged, copied) = self.copy_in(&mut *file)?;
-        let temporary = staged.path.clone();
+        let (staged, copied) = self.staging.copy_in(&mut *file)?;
+        let temporary = staged.path().to_owned();
         if copied != *content {
             return Ok(Rewritten::Corrupt);
         }
-        self.sync_staged(vec![staged])?;
+        self.staging.sync(vec![staged])?;
         self.host.rename_over(&temporary, &path).map_err(TargetError::io("replace", &path))?;
         self.host.sync_dir(&folder).map_err(TargetError::io("sync", &folder))?;
         Ok(Rewritten::Durable)
@@ -254,32 +157,9 @@ impl<'h> Maildir<'h> {
 
     /// The unique parts of the names in `new/` that carry this index's mark.
     pub fn own_in_new(&self) -> Result<Vec<DeliveryId>, TargetError> {
-        let mark = self.own_mark();
+        let mark = self.staging.own_mark();
         let names = self.names(&self.root.join("new"))?;
         Ok(names.iter().filter(|name| name.contains(&mark)).map(|name| DeliveryId(unique_part(name).into())).collect())
-    }
-
-    /// Copies a message in stored form into `tmp/`.
-    pub fn copy_in(&self, from: &mut dyn Read) -> Result<(Staged, ContentId), TargetError> {
-        let mut incoming = self.begin()?;
-        let mut digester = Digester::new();
-        let mut buffer = vec![0; COPY_OCTETS];
-        loop {
-            let read = from.read(&mut buffer).map_err(TargetError::io("read a held message for", &self.root))?;
-            if read == 0 {
-                return Ok((incoming.finish()?, digester.finish()));
-            }
-            digester.push(&buffer[..read]);
-            incoming.write(&buffer[..read]).map_err(TargetError::io("write", &incoming.path))?;
-        }
-    }
-
-    fn tmp_path(&self, delivery: &DeliveryId) -> PathBuf {
-        self.root.join("tmp").join(&delivery.0)
-    }
-
-    fn new_path(&self, delivery: &DeliveryId, octets: Octets) -> PathBuf {
-        self.root.join("new").join(format!("{},S={}", delivery.0, octets.0))
     }
 
     /// Maildir++ subfolders (`.Name/`) and plain ones (`Name/`), their `new/` and `cur/`.
@@ -304,49 +184,53 @@ impl<'h> Maildir<'h> {
         Ok(names.iter().find(|name| unique_part(name) == delivery.0).map(|name| folder.join(name)))
     }
 
-    /// The names in a folder; our own are ASCII, so a name that is not UTF-8 is somebody else's.
     fn names(&self, folder: &Path) -> Result<Vec<String>, TargetError> {
-        let names = self.host.list_dir(folder).map_err(TargetError::io("read", folder))?;
-        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+        staging::names(self.host, folder)
     }
 }
 
-impl Incoming {
-    /// Appends octets in stored form.
-    pub fn write(&mut self, stored: &[u8]) -> io::Result<()> {
-        self.file.write_all(stored)
+impl FileStore for Maildir<'_> {
+    fn staging(&self) -> &Staging<'_> {
+        &self.staging
     }
 
-    /// The unique part of its name.
-    #[must_use]
-    pub fn delivery(&self) -> &DeliveryId {
-        &self.delivery
+    fn place(&self, delivery: &DeliveryId, octets: Octets) -> Result<(), TargetError> {
+        let name = format!("{},S={}", delivery.0, octets.0);
+        self.staging.place(delivery, &self.root.join("new").join(name))
     }
 
-    /// Ends the message.
-    pub fn finish(self) -> Result<Staged, TargetError> {
-        let inode = self.file.inode().map_err(TargetError::io("look at", &self.path))?;
-        Ok(Staged { file: self.file, delivery: self.delivery, path: self.path, inode })
+    fn sync_placed(&self, _deliveries: &[DeliveryId]) -> Result<(), TargetError> {
+        for sub in ["new", "cur"] {
+            let path = self.root.join(sub);
+            self.host.sync_dir(&path).map_err(TargetError::io("sync", &path))?;
+        }
+        Ok(())
+    }
+
+    /// A reader moves files from `new/` to `cur/` at any time, so `new/` is looked at again after `cur/`.
+    fn probe(&self, delivery: &DeliveryId, everywhere: bool) -> Result<Found, TargetError> {
+        let tmp = self.staging.inode(delivery)?;
+        let mut folders: Vec<PathBuf> = ["new", "cur", "new", "cur"].map(|sub| self.root.join(sub)).into();
+        if everywhere {
+            folders.extend(self.sibling_folders()?);
+        }
+        for folder in folders {
+            if let Some(path) = self.find_in(&folder, delivery)? {
+                let stat = self.host.stat(&path).map_err(TargetError::io("look at", &path))?;
+                if let Some(stat) = stat {
+                    return Ok(Found { tmp, placed: Some(stat.inode) });
+                }
+            }
+        }
+        Ok(Found { tmp, placed: None })
     }
 }
 
-impl Staged {
-    /// The unique part of its name.
-    #[must_use]
-    pub fn delivery(&self) -> &DeliveryId {
-        &self.delivery
-    }
-
-    /// Its path in `tmp/`.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Its inode.
-    #[must_use]
-    pub fn inode(&self) -> u64 {
-        self.inode
+impl Source for Maildir<'_> {
+    /// Wherever a reader moved it in this Maildir.
+    fn open(&self, delivery: &DeliveryId) -> Result<Option<Box<dyn Read>>, TargetError> {
+        let Some((_, path)) = self.find(delivery)? else { return Ok(None) };
+        self.host.open(&path).map(Some).map_err(TargetError::io("open", &path))
     }
 }
 
@@ -359,17 +243,6 @@ pub enum Rewritten {
     Corrupt,
     /// It is in neither `new/` nor `cur/`.
     Missing,
-}
-
-fn digest(file: &mut dyn Read) -> io::Result<ContentId> {
-    let mut digester = Digester::new();
-    let mut buffer = vec![0; COPY_OCTETS];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(digester.finish()),
-            read => digester.push(&buffer[..read]),
-        }
-    }
 }
 
 /// Makes a folder and the missing ones above it, and makes their names durable.
@@ -415,31 +288,5 @@ fn create_dir(host: &dyn Host, path: &Path) -> Result<(), TargetError> {
     match host.create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         result => result.map_err(TargetError::io("create", path)),
-    }
-}
-
-/// maildir(5): `/` and `:` are written in octal; `,` would end the unique part.
-fn safe_host_name(name: &str) -> String {
-    let mut safe = String::new();
-    for c in name.chars().take(64) {
-        match c {
-            '/' => safe.push_str("\\057"),
-            ':' => safe.push_str("\\072"),
-            ',' => safe.push_str("\\054"),
-            c if c.is_ascii_graphic() => safe.push(c),
-            _ => safe.push('_'),
-        }
-    }
-    if safe.is_empty() { "localhost".into() } else { safe }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn host_names_cannot_break_a_file_name() {
-        assert_eq!(safe_host_name("a/b:c,d e"), "a\\057b\\072c\\054d_e");
-        assert_eq!(safe_host_name(""), "localhost");
     }
 }

@@ -1,11 +1,14 @@
 //! Targets that messages are delivered to.
 //!
-//! A delivery goes through the same steps whatever the target: begin, write, make durable, (the index commits INTENT),
-//! place, make the place durable, (the index commits DELIVERED). After a crash [`maildir::Maildir::probe`] says what lies where.
+//! A delivery goes through the same steps whatever the target: make ready, (the index commits INTENT), deliver, make
+//! durable, (the index commits DELIVERED). A single Maildir takes messages straight from the session ([`staging`]); every
+//! other target, and several of them, are served from the spool ([`parcel`]).
 
+pub mod files;
 pub mod maildir;
 mod marker;
 pub mod parcel;
+pub mod staging;
 pub mod survey;
 
 use std::io;
@@ -45,6 +48,9 @@ pub enum TargetError {
     /// A message that was to be delivered is not in the spool.
     #[error("the held message {} is missing", .0.0)]
     Unspooled(DeliveryId),
+    /// Two different files lie under the names of one interrupted delivery.
+    #[error("two different files lie under the names of the interrupted delivery {}", .0.0)]
+    Conflict(DeliveryId),
     /// Something else lies there.
     #[error("{} exists and is not a Maildir", shown_path(.0))]
     NotMaildir(PathBuf),
@@ -53,6 +59,12 @@ pub enum TargetError {
 impl TargetError {
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { doing, path: path.to_owned(), source }
+    }
+
+    /// Whether it is not about one message: then the target takes no other one now either.
+    #[must_use]
+    pub fn is_of_whole_target(&self) -> bool {
+        self.is_disk_failure()
     }
 
     /// Whether the disk failed or is full: nothing of the batch may be trusted or deleted.

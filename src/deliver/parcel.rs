@@ -5,6 +5,7 @@
 //! crash left of it is settled by the next run without the server.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use super::TargetError;
 use crate::model::{ContentId, DeliveryId, Octets, Promise, Timestamp, Uid};
@@ -94,8 +95,8 @@ pub enum Outcome {
     /// The target will never take it: it goes to the quarantine.
     Rejected(TargetError),
     /// A sync failed after it was made visible: what the disk holds of it is not known.
-    Untrusted(TargetError),
-    /// It was handed over, and no answer came: only the other side knows.
+    Untrusted(Arc<TargetError>),
+    /// It was promised, and whether the target has it is not known: the next run settles it.
     InDoubt(TargetError),
 }
 

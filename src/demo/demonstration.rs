@@ -14,7 +14,7 @@ use super::{BadMessage, Event, Faults, Listener, Maildrop, Message, MessageFault
 use crate::fetch::{self, Destination, FetchError, Job, Outcome};
 use crate::host::Host;
 use crate::index::{Identity, Index};
-use crate::model::hex;
+use crate::model::{Target, hex};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
@@ -190,7 +190,11 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
         credentials: Credentials { user: USER.to_owned(), password: "any".into() },
         tracer: None,
         keep,
-        deliver: Some(Destination { maildir: folder.join("Mail"), held: folder.join("held") }),
+        deliver: Some(Destination {
+            targets: vec![Target::maildir(folder.join("Mail"))],
+            held: folder.join("held"),
+            quarantine: folder.join("quarantine"),
+        }),
         silence: Duration::from_secs(60),
         deadline: Duration::from_secs(300),
         limit: None,

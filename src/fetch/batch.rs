@@ -1,12 +1,14 @@
 //! Messages on their way from the session into a target, made durable and recorded a batch at a time.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::session::{Open, Retrieval, body_cap};
 use super::targets::Targets;
 use super::{FetchError, Runner};
 use crate::deliver::TargetError;
-use crate::deliver::maildir::Staged;
+use crate::deliver::files::FileStore as _;
+use crate::deliver::staging::Staged;
 use crate::index::IntentRecord;
 use crate::model::{MessageNumber, Octets, Receipt, RowId, Uid, limits};
 use crate::plan::{Fetch, FetchRow, Reason, Verdict};
@@ -68,7 +70,7 @@ impl Runner<'_, '_> {
         fetch: &Fetch,
     ) -> Result<(Staged, Retrieved), Retrieval> {
         let maildir = targets.get(self.index, target).map_err(Retrieval::Failed)?;
-        let mut incoming = maildir.begin().map_err(refuse_or_fail)?;
+        let mut incoming = maildir.staging().begin().map_err(refuse_or_fail)?;
         let delivery = incoming.delivery().clone();
         let observer = self.observer;
         let account = &self.job.identity.name;
@@ -90,7 +92,7 @@ impl Runner<'_, '_> {
             Err(error) => error,
         };
         // Nothing was promised; what cannot be removed now is swept by the next run.
-        let _ = maildir.discard(&delivery);
+        let _ = maildir.staging().discard(&delivery);
         match error {
             RetrError::Refused { text, .. } => Err(Retrieval::Refused(text)),
             RetrError::Session(error) => Err(Retrieval::Failed(error.into())),
@@ -121,7 +123,7 @@ impl Runner<'_, '_> {
         // Among copies of one unique-id each is compared with its own row first.
         twins.sort_by_key(|twin| twin.row != seen_from);
         if let Verdict::SameAs(known) = (self.rules.judge)(&twins, open.listing.complete) {
-            targets.get(self.index, batch.target())?.discard(staged.delivery())?;
+            targets.get(self.index, batch.target())?.staging().discard(staged.delivery())?;
             let same_uid = twins.iter().any(|twin| twin.row == known && twin.same_uid);
             return self.recognise(open, fetch, known, same_uid, retrieved);
         }
@@ -203,7 +205,11 @@ impl Runner<'_, '_> {
         if batch.is_empty() {
             return Ok(());
         }
-        let recorded = self.make_durable(targets, batch)?;
+        let is_spooled = targets.direct().is_none();
+        let mut recorded = self.make_durable(targets, batch)?;
+        if is_spooled {
+            recorded = self.pass_on(targets, recorded)?;
+        }
         let Some(open) = open else { return Ok(()) };
         let due = open.listing.complete && self.job.keep.is_due(Duration::ZERO);
         let mut matched = Vec::new();
@@ -214,6 +220,21 @@ impl Runner<'_, '_> {
             }
         }
         self.dele(open, matched)
+    }
+
+    /// Out of the spool to the targets; what they all have may be deleted.
+    fn pass_on(&mut self, targets: &mut Targets<'_>, recorded: Vec<Recorded>) -> Result<Vec<Recorded>, FetchError> {
+        let rows: HashSet<RowId> = recorded.iter().map(|recorded| recorded.receipt.row()).collect();
+        let mut parcels = self.index.parcels()?;
+        parcels.retain(|parcel| rows.contains(&parcel.row));
+        self.distribute(targets, parcels)?;
+        let renew = |recorded: Recorded| -> Result<Recorded, FetchError> {
+            let receipt = self.index.receipt(recorded.receipt.row())?.unwrap_or(recorded.receipt);
+            Ok(Recorded { receipt, ..recorded })
+        };
+        let renewed = recorded.into_iter().map(renew).collect::<Result<Vec<_>, _>>()?;
+        self.summary.held += renewed.iter().filter(|recorded| recorded.receipt.is_held()).count() as u64;
+        Ok(renewed)
     }
 
     fn make_durable(&mut self, targets: &mut Targets<'_>, batch: Batch) -> Result<Vec<Recorded>, FetchError> {
@@ -246,10 +267,10 @@ impl Runner<'_, '_> {
         let rows: Vec<RowId> = records.iter().map(|record| record.row).collect();
         targets.count_run(self.index, target)?;
         let maildir = targets.get(self.index, target)?;
-        if let Err(error) = maildir.sync_staged(files) {
+        if let Err(error) = maildir.staging().sync(files) {
             // Before INTENT nothing is promised: the next run uses new files.
             for record in records {
-                let _ = maildir.discard(&record.delivery);
+                let _ = maildir.staging().discard(&record.delivery);
             }
             return Err(error.into());
         }
@@ -257,7 +278,8 @@ impl Runner<'_, '_> {
         for record in records {
             maildir.place(&record.delivery, record.content.octets)?;
         }
-        if let Err(error) = maildir.sync_placed() {
+        let deliveries: Vec<_> = records.iter().map(|record| record.delivery.clone()).collect();
+        if let Err(error) = maildir.sync_placed(&deliveries) {
             self.distrust(&rows)?;
             return Err(error.into());
         }
@@ -291,7 +313,8 @@ impl Runner<'_, '_> {
         if !alone.is_empty() {
             self.commit_batch(Some(open), targets, alone)?;
             self.summary.held += 1;
-            self.problem(Problem::Held { messages: 1, cause });
+            let target = targets.direct().map(|direct| targets.name(direct)).unwrap_or_default();
+            self.problem(Problem::Held { target, messages: 1, cause });
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::deliver::TargetError;
 use crate::index::IndexError;
-use crate::model::{DeliveryId, Octets};
+use crate::model::Octets;
 use crate::pop3::{AuthFailure, SessionError};
 
 /// What ends a run early. Whatever it is, each message stays delivered or to be fetched, never both.
@@ -20,9 +20,6 @@ pub enum FetchError {
     /// The login failed.
     #[error(transparent)]
     Login(#[from] AuthFailure),
-    /// Two different files lie under the names of one interrupted delivery.
-    #[error("two different files lie under the names of the interrupted delivery {}", .0.0)]
-    Conflict(DeliveryId),
     /// The next message would leave too little space.
     #[error("{free} are free on the target's file system, and the next message needs {needed}")]
     NoSpace {

@@ -21,7 +21,6 @@ impl FetchError {
             Self::Target(error) => of_target(error),
             Self::Session(error) => of_session(error),
             Self::Login(error) => of_login(error),
-            Self::Conflict(_) => Exit::Data,
             Self::NoSpace { .. } => Exit::Io,
         }
     }
@@ -45,7 +44,7 @@ fn of_target(error: &TargetError) -> Exit {
             }
             _ => Exit::Io,
         },
-        TargetError::Damaged(_) | TargetError::Unspooled(_) => Exit::Data,
+        TargetError::Conflict(_) | TargetError::Damaged(_) | TargetError::Unspooled(_) => Exit::Data,
         TargetError::Missing(_)
         | TargetError::Changed(_)
         | TargetError::OldIndex(_)

@@ -4,6 +4,7 @@
 //! `batch`). Nothing here decides: decisions are the pure functions of [`Rules`].
 
 mod batch;
+mod distribute;
 mod error;
 mod exit;
 mod session;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use crate::host::Host;
 use crate::index::{Identity, Index, Run};
-use crate::model::{Octets, RowId, Uid, limits};
+use crate::model::{Octets, RowId, Target, Uid, limits};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, SessionError, Tracer};
@@ -53,10 +54,12 @@ pub struct Job {
 /// Where an account's mail goes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Destination {
-    /// The Maildir to deliver to.
-    pub maildir: PathBuf,
-    /// The account's own Maildir for messages that the target refuses.
+    /// Each of these gets every message; never empty.
+    pub targets: Vec<Target>,
+    /// The account's own Maildir for messages that not all targets have yet: the spool.
     pub held: PathBuf,
+    /// The account's own Maildir for messages that a target will never take.
+    pub quarantine: PathBuf,
 }
 
 /// The result of a run.
@@ -171,7 +174,7 @@ impl Runner<'_, '_> {
     }
 
     fn run_recorded(&mut self, destination: &Destination) -> Result<(), FetchError> {
-        let mut targets = Targets::open(self.host, self.index, &destination.maildir, &destination.held)?;
+        let mut targets = Targets::open(self.host, self.index, destination)?;
         self.settle(&mut targets)?;
         let (next, failed) = self.main_sessions(&mut targets)?;
         if let Next::Troubled(rows) = next {

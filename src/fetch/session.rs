@@ -183,7 +183,7 @@ impl<'r> Runner<'r, '_> {
     }
 
     fn fetch_all(&mut self, open: &mut Open<'_>, targets: &mut Targets<'_>, plan: &Plan) -> Result<(), FetchError> {
-        let mut batch = Batch::new(targets.main);
+        let mut batch = Batch::new(targets.inbox(self.index)?);
         let result = self.fetch_each(open, targets, &mut batch, plan);
         match result {
             Ok(()) | Err(FetchError::NoSpace { .. }) => self.commit_batch(Some(open), targets, batch).and(result),
@@ -204,6 +204,9 @@ impl<'r> Runner<'r, '_> {
         let mut arrived = 0;
         open.copies = copies_to_fetch(&open.listing, plan);
         for fetch in &plan.fetches {
+            if targets.is_any_stopped() {
+                break;
+            }
             let is_within = fetch.reason == Reason::Due || self.job.limit.is_none_or(|limit| arrived < limit);
             if is_within && self.fetch_one(open, targets, batch, fetch)? {
                 arrived += usize::from(fetch.reason != Reason::Due);

@@ -1,46 +1,50 @@
-//! Before connecting: settles the deliveries that a crash left, and offers held messages to their target again.
+//! Before connecting: settles the deliveries that a crash left, and offers held messages to their targets again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::targets::Targets;
 use super::{FetchError, Runner};
-use crate::deliver::TargetError;
-use crate::index::{IntentRecord, Journaled};
-use crate::model::{DeliveryId, RowId};
-use crate::recover::Resolution;
-use crate::report::{Event, Problem, with_causes};
-
-/// A target that refused so many held messages one after the other is not asked for the others in this run.
-const MOST_REFUSALS: usize = 8;
+use crate::deliver::files::{self, FileStore as _, PromisedFile};
+use crate::deliver::parcel::Settled;
+use crate::index::{DeliveryState, Journaled};
+use crate::model::{DeliveryId, Promise, RowId};
+use crate::report::{Event, Problem};
 
 impl Runner<'_, '_> {
     pub(super) fn settle(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
         let intents = self.index.intents()?;
-        let promised: Vec<DeliveryId> = intents.iter().map(|intent| intent.delivery.clone()).collect();
-        let main = targets.main;
+        let mut promised: Vec<DeliveryId> = intents.iter().map(|intent| intent.delivery.clone()).collect();
+        for journal in self.index.journal(DeliveryState::Intent)? {
+            if let Promise::File { name, .. } = journal.promise {
+                promised.push(DeliveryId(name));
+            }
+        }
+        let main = targets.direct();
         let mut by_target: BTreeMap<i64, Vec<&Journaled>> = BTreeMap::new();
-        by_target.entry(main).or_default();
+        for target in targets.maildirs() {
+            by_target.entry(target).or_default();
+        }
         for intent in &intents {
-            by_target.entry((self.rules.target_to_probe)(intent.target, main)).or_default().push(intent);
+            let target = main.map_or(intent.target, |main| (self.rules.target_to_probe)(intent.target, main));
+            by_target.entry(target).or_default().push(intent);
         }
         for (target, intents) in by_target {
             self.sweep(targets, target, &promised)?;
             self.recover(targets, target, &intents)?;
         }
-        let untrusted = self.index.untrusted()?.len();
-        if untrusted > 0 {
-            self.problem(Problem::Untrusted { messages: untrusted });
-        }
-        self.deliver_held(targets)
+        targets.find_held(self.index)?;
+        self.settle_deliveries(targets)?;
+        self.tell_doubts()?;
+        self.offer_held(targets)
     }
 
     /// Removes from `tmp/` what an earlier run of this index left without a promise, to this target or to any other:
     /// two targets may be one folder.
     fn sweep(&mut self, targets: &mut Targets<'_>, target: i64, promised: &[DeliveryId]) -> Result<(), FetchError> {
-        let maildir = targets.get(self.index, target)?;
-        let names = maildir.tmp_names()?;
-        for name in (self.rules.stale)(&names, &maildir.own_mark(), promised) {
-            maildir.discard(&DeliveryId(name.to_owned()))?;
+        let staging = targets.get(self.index, target)?.staging();
+        let names = staging.names()?;
+        for name in (self.rules.stale)(&names, &staging.own_mark(), promised) {
+            staging.discard(&DeliveryId(name.to_owned()))?;
         }
         Ok(())
     }
@@ -50,28 +54,21 @@ impl Runner<'_, '_> {
         if intents.is_empty() {
             return Ok(());
         }
+        let promised = |intent: &&Journaled| PromisedFile {
+            delivery: intent.delivery.clone(),
+            octets: intent.octets,
+            at: intent.at,
+        };
+        let promised: Vec<PromisedFile> = intents.iter().map(promised).collect();
         let maildir = targets.get(self.index, target)?;
-        let (mut delivered, mut again) = (Vec::new(), Vec::new());
-        for intent in intents {
-            let mut found = maildir.probe(&intent.delivery, false)?;
-            if found.placed.is_none() && found.tmp.is_none() {
-                found = maildir.probe(&intent.delivery, true)?;
-            }
-            match (self.rules.resolve)(found, intent.at, self.host.now()) {
-                Resolution::RenameThenDelivered => maildir.place(&intent.delivery, intent.content.octets)?,
-                Resolution::UnlinkThenDelivered => maildir.discard(&intent.delivery)?,
-                Resolution::SyncThenDelivered | Resolution::TakenAway => {}
-                Resolution::Conflict => return Err(FetchError::Conflict(intent.delivery.clone())),
-                Resolution::FetchAgain => {
-                    again.push(intent.row);
-                    continue;
-                }
-            }
-            delivered.push(intent.row);
-        }
-        if let Err(error) = maildir.sync_placed() {
-            self.distrust(&delivered)?;
-            return Err(error.into());
+        let settled = files::settle(maildir, &promised, self.rules.resolve, self.host.now())?;
+        let with = |wanted| {
+            let rows = intents.iter().zip(&settled).filter(move |(_, settled)| **settled == wanted);
+            rows.map(|(intent, _)| intent.row).collect::<Vec<RowId>>()
+        };
+        let (delivered, untrusted, again) = (with(Settled::Delivered), with(Settled::Untrusted), with(Settled::Lost));
+        if !untrusted.is_empty() {
+            return self.distrust(&untrusted);
         }
         if !delivered.is_empty() {
             self.index.confirm(&delivered)?;
@@ -92,64 +89,37 @@ impl Runner<'_, '_> {
         Ok(())
     }
 
-    /// Offers each held message to the configured target; what it refuses stays held.
-    fn deliver_held(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
-        targets.find_held(self.index)?;
-        let rows = self.index.held()?;
-        let mut refused = 0;
-        let mut cause = String::new();
-        for row in &rows {
+    fn tell_doubts(&mut self) -> Result<(), FetchError> {
+        let totals = self.index.totals()?;
+        let count = |messages| usize::try_from(messages).unwrap_or(usize::MAX);
+        if totals.untrusted > 0 {
+            self.problem(Problem::Untrusted { messages: count(totals.untrusted) });
+        }
+        if totals.in_doubt > 0 {
+            self.problem(Problem::InDoubt { messages: count(totals.in_doubt) });
+        }
+        Ok(())
+    }
+
+    /// Offers each held message to the targets that lack it; what they refuse stays held.
+    fn offer_held(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
+        let mut whole = Vec::new();
+        for parcel in self.index.parcels()? {
             self.go_on()?;
-            match self.deliver_one_held(targets, row) {
-                Ok(()) => {}
-                Err(FetchError::Target(error)) if !error.is_disk_failure() => {
-                    refused += 1;
-                    cause = with_causes(&error);
-                }
-                Err(error) => return Err(error),
-            }
-            if refused == MOST_REFUSALS {
-                refused = rows.len();
-                break;
+            if self.check_parcel(targets, &parcel)? {
+                whole.push(parcel);
             }
         }
-        if refused > 0 {
-            self.problem(Problem::Held { messages: refused, cause });
+        if !whole.is_empty() {
+            self.distribute(targets, whole)?;
         }
         self.remove_orphans(targets)
     }
 
-    fn deliver_one_held(&mut self, targets: &mut Targets<'_>, row: &Journaled) -> Result<(), FetchError> {
-        let Some(mut source) = targets.get(self.index, row.target)?.open_message(&row.delivery)? else {
-            return self.give_up_held(targets, row);
-        };
-        let main = targets.main;
-        let (staged, content) = targets.get(self.index, main)?.copy_in(&mut *source)?;
-        if content != row.content {
-            targets.get(self.index, main)?.discard(staged.delivery())?;
-            return self.give_up_held(targets, row);
-        }
-        let record = IntentRecord { row: row.row, delivery: staged.delivery().clone(), inode: staged.inode(), content };
-        self.record_durably(targets, main, vec![staged], &[record])?;
-        self.delivered(&row.uid, content.octets);
-        Ok(targets.get(self.index, row.target)?.remove(&row.delivery)?)
-    }
-
-    /// The held copy is gone or damaged: the server's is fetched again, if there is one.
-    fn give_up_held(&mut self, targets: &mut Targets<'_>, row: &Journaled) -> Result<(), FetchError> {
-        if !row.is_listed {
-            let held = targets.get(self.index, row.target)?.root().to_owned();
-            return Err(TargetError::Damaged(held.join(&row.delivery.0)).into());
-        }
-        self.index.give_up_held(row.row)?;
-        self.problem(Problem::FetchedAgain { messages: 1 });
-        Ok(())
-    }
-
-    /// Removes from the held Maildir what no row needs: a crash may have come between a commit and the removal.
+    /// Removes from the spool what no row needs: a crash may have come between a commit and the removal.
     fn remove_orphans(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
         let Some(held) = self.index.held_target()? else { return Ok(()) };
-        let wanted = self.index.held_names()?;
+        let wanted: HashSet<DeliveryId> = self.index.held_names()?;
         let Ok(maildir) = targets.get(self.index, held.id) else { return Ok(()) };
         for delivery in maildir.own_in_new()? {
             if !wanted.contains(&delivery) {

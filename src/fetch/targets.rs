@@ -1,121 +1,226 @@
-//! The Maildirs of a run: the configured one, the held one, and the ones that interrupted deliveries name.
+//! The targets of a run: the configured ones, the spool, the quarantine, and the ones that interrupted deliveries name.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::FetchError;
+use super::{Destination, FetchError};
 use crate::deliver::TargetError;
+use crate::deliver::files::Files;
 use crate::deliver::maildir::{Known, Maildir, create_dirs};
+use crate::deliver::parcel::Deliver;
 use crate::host::Host;
-use crate::index::{Index, Target, TargetKind};
+use crate::index::{HELD, Index, QUARANTINE, Target as Recorded};
+use crate::model::{InDoubt, Target};
 
-/// The Maildirs of a run, by their number in the index.
+const MAILDIR: &str = "maildir";
+
+/// The targets of a run, by their number in the index.
 pub(super) struct Targets<'h> {
-    open: HashMap<i64, Opened<'h>>,
-    /// The configured Maildir.
-    pub(super) main: i64,
-    held_path: &'h Path,
     host: &'h dyn Host,
+    destination: &'h Destination,
+    open: HashMap<i64, Opened<'h>>,
+    /// In the order of the configuration.
+    configured: Vec<i64>,
 }
 
 struct Opened<'h> {
-    maildir: Maildir<'h>,
-    target: Target,
+    recorded: Recorded,
+    deliver: Box<dyn Deliver + 'h>,
+    /// What [`Opened::deliver`] delivers into, where that is a Maildir.
+    maildir: Option<Maildir<'h>>,
     /// Whether the generation was counted up in this run.
     counted: bool,
+    /// Whether it takes nothing more in this run.
+    stopped: bool,
 }
 
 impl<'h> Targets<'h> {
-    /// Opens the configured Maildir, or makes it when this index never delivered there.
-    ///
-    /// One that the index knows by another path, because it moved or is spelled in another way, is recognised by its marker.
+    /// Opens the configured targets, or makes those to which this index never delivered.
     pub(super) fn open(
         host: &'h dyn Host,
         index: &mut Index<'_>,
-        maildir: &Path,
-        held_path: &'h Path,
+        destination: &'h Destination,
     ) -> Result<Self, FetchError> {
-        let mut targets = Self { open: HashMap::new(), main: 0, held_path, host };
-        targets.main = targets.open_path(index, maildir, TargetKind::Maildir)?;
+        let mut targets = Self { host, destination, open: HashMap::new(), configured: Vec::new() };
+        for target in &destination.targets {
+            let id = targets.open_configured(index, target)?;
+            targets.configured.push(id);
+        }
         Ok(targets)
+    }
+
+    fn open_configured(&mut self, index: &mut Index<'_>, target: &'h Target) -> Result<i64, FetchError> {
+        match target {
+            Target::Maildir(folder) => self.open_maildir(index, &folder.path, MAILDIR),
+            _ => Err(TargetError::NotMaildir(self.destination.held.clone()).into()),
+        }
+    }
+
+    /// The numbers of the configured targets, in the order of the configuration.
+    pub(super) fn configured(&self) -> &[i64] {
+        &self.configured
+    }
+
+    /// The numbers of the Maildirs that are open.
+    pub(super) fn maildirs(&self) -> Vec<i64> {
+        self.open.iter().filter(|(_, opened)| opened.maildir.is_some()).map(|(id, _)| *id).collect()
+    }
+
+    /// The only target, where messages go to straight from the session.
+    pub(super) fn direct(&self) -> Option<i64> {
+        match self.destination.targets[..] {
+            [Target::Maildir(_)] => self.configured.first().copied(),
+            _ => None,
+        }
+    }
+
+    /// Nothing more is offered to a target in this run.
+    pub(super) fn stop(&mut self, id: i64) {
+        if let Some(opened) = self.open.get_mut(&id) {
+            opened.stopped = true;
+        }
+    }
+
+    /// Whether a target takes nothing more in this run: then nothing more is fetched either.
+    pub(super) fn is_any_stopped(&self) -> bool {
+        self.open.values().any(|opened| opened.stopped)
+    }
+
+    /// The quarantine, where it was used in this run.
+    pub(super) fn quarantine_id(&self) -> Option<i64> {
+        self.open.values().map(|opened| &opened.recorded).find(|known| known.kind == QUARANTINE).map(|known| known.id)
+    }
+
+    /// The Maildir that messages of the session are written into: the only target, or the spool.
+    pub(super) fn inbox(&mut self, index: &mut Index<'_>) -> Result<i64, FetchError> {
+        self.direct().map_or_else(|| self.held(index), Ok)
+    }
+
+    /// What is to become of deliveries to a target of which only the other side knows.
+    pub(super) fn in_doubt(&self, id: i64) -> InDoubt {
+        let at = self.configured.iter().position(|configured| *configured == id);
+        match at.and_then(|at| self.destination.targets.get(at)) {
+            Some(Target::Pipe(pipe)) => pipe.in_doubt,
+            Some(Target::Lmtp(mta) | Target::Smtp(mta)) => mta.in_doubt,
+            _ => InDoubt::Redeliver,
+        }
+    }
+
+    /// What a target is called in words to the user.
+    pub(super) fn name(&self, id: i64) -> String {
+        let at = self.configured.iter().position(|configured| *configured == id);
+        let configured = at.and_then(|at| self.destination.targets.get(at)).map(ToString::to_string);
+        let recorded = || self.open.get(&id).map(|opened| recorded_name(&opened.recorded));
+        configured.or_else(recorded).unwrap_or_default()
     }
 
     /// The Maildir with this number, which must be the one that was recorded.
     pub(super) fn get(&mut self, index: &Index<'_>, id: i64) -> Result<&Maildir<'h>, FetchError> {
-        if !self.open.contains_key(&id) {
-            let target = index.target(id)?;
-            let maildir = open_known(self.host, index, &target)?;
-            self.open.insert(id, Opened { maildir, target, counted: false });
-        }
-        self.opened(id)
+        let held = &self.destination.held;
+        self.opened(index, id)?.maildir.as_ref().ok_or_else(|| TargetError::NotMaildir(held.clone()).into())
     }
 
-    /// The held Maildir, made if there is none yet.
+    /// What delivers parcels to the target with this number.
+    pub(super) fn deliver(&mut self, index: &Index<'_>, id: i64) -> Result<&mut (dyn Deliver + 'h), FetchError> {
+        Ok(&mut *self.opened(index, id)?.deliver)
+    }
+
+    /// The spool, made if there is none yet.
     pub(super) fn held(&mut self, index: &mut Index<'_>) -> Result<i64, FetchError> {
-        let path = self.held_path;
+        let path = &self.destination.held;
+        self.own_maildir(index, path, HELD)
+    }
+
+    /// The Maildir for what a target will never take, made if there is none yet.
+    pub(super) fn quarantine(&mut self, index: &mut Index<'_>) -> Result<i64, FetchError> {
+        let path = &self.destination.quarantine;
+        self.own_maildir(index, path, QUARANTINE)
+    }
+
+    fn own_maildir(&mut self, index: &mut Index<'_>, path: &Path, kind: &str) -> Result<i64, FetchError> {
+        let is_it = |opened: &&Opened<'_>| opened.recorded.kind == kind && opened.recorded.path == path;
+        if let Some(opened) = self.open.values().find(is_it) {
+            return Ok(opened.recorded.id);
+        }
         if let Some(parent) = path.parent() {
             create_dirs(self.host, parent)?;
         }
-        self.open_path(index, path, TargetKind::Held)
+        self.open_maildir(index, path, kind)
     }
 
-    /// Takes note of a held Maildir that moved along with the folder of its index.
+    /// Takes note of a spool that moved along with the folder of its index.
     pub(super) fn find_held(&mut self, index: &mut Index<'_>) -> Result<(), FetchError> {
-        let exists = self.host.stat(self.held_path).is_ok_and(|stat| stat.is_some());
-        if exists && index.target_at(self.held_path)?.is_none() {
-            self.open_path(index, self.held_path, TargetKind::Held)?;
+        let path = &self.destination.held;
+        let exists = self.host.stat(path).is_ok_and(|stat| stat.is_some());
+        if exists && index.target_at(HELD, path)?.is_none() {
+            self.open_maildir(index, path, HELD)?;
         }
         Ok(())
     }
 
     /// Counts this run in the target's marker, once, before its first INTENT there: the index first.
     pub(super) fn count_run(&mut self, index: &mut Index<'_>, id: i64) -> Result<(), FetchError> {
-        self.get(index, id)?;
-        let Some(opened) = self.open.get_mut(&id) else { return Ok(()) };
-        if opened.counted {
-            return Ok(());
-        }
+        let opened = self.opened(index, id)?;
+        let Some(maildir) = opened.maildir.as_ref().filter(|_| !opened.counted) else { return Ok(()) };
         // A crash between the two left the marker one behind, or not durable: it must never be two behind.
-        opened.maildir.settle_generation(opened.target.generation)?;
-        let next = opened.target.generation + 1;
+        maildir.settle_generation(opened.recorded.generation)?;
+        let next = opened.recorded.generation + 1;
         index.set_generation(id, next)?;
-        opened.maildir.set_generation(next)?;
-        opened.target.generation = next;
+        maildir.set_generation(next)?;
+        opened.recorded.generation = next;
         opened.counted = true;
         Ok(())
     }
 
-    fn open_path(&mut self, index: &mut Index<'_>, path: &Path, kind: TargetKind) -> Result<i64, FetchError> {
-        let (maildir, target) = if let Some(target) = index.target_at(path)? {
-            (open_known(self.host, index, &target)?, target)
+    /// Opens a Maildir, or makes it when this index never delivered there.
+    ///
+    /// One that the index knows by another path, because it moved or is spelled in another way, is recognised by its marker.
+    fn open_maildir(&mut self, index: &mut Index<'_>, path: &Path, kind: &str) -> Result<i64, FetchError> {
+        let (maildir, recorded) = if let Some(recorded) = index.target_at(kind, path)? {
+            (open_known(self.host, index, &recorded)?, recorded)
         } else {
             let (maildir, marker) = Maildir::create(self.host, path, index.id())?;
-            let target = match index.target_with_marker(&marker)? {
-                Some(target) => {
-                    index.move_target(target.id, path)?;
-                    self.open.remove(&target.id);
-                    Target { path: path.to_owned(), ..target }
+            let recorded = match index.target_with_marker(kind, &marker)? {
+                Some(recorded) => {
+                    index.move_target(recorded.id, path)?;
+                    self.open.remove(&recorded.id);
+                    Recorded { path: path.to_owned(), ..recorded }
                 }
                 None => index.add_target(kind, path, &marker, maildir.generation()?)?,
             };
-            (maildir, target)
+            (maildir, recorded)
         };
-        let id = target.id;
-        self.open.entry(id).or_insert(Opened { maildir, target, counted: false });
+        let id = recorded.id;
+        let opened = opened_maildir(self.host, maildir, recorded);
+        self.open.entry(id).or_insert(opened);
         Ok(id)
     }
 
-    fn opened(&self, id: i64) -> Result<&Maildir<'h>, FetchError> {
-        let missing = || FetchError::Target(TargetError::Missing(self.held_path.to_owned()));
-        self.open.get(&id).map(|opened| &opened.maildir).ok_or_else(missing)
+    fn opened(&mut self, index: &Index<'_>, id: i64) -> Result<&mut Opened<'h>, FetchError> {
+        if !self.open.contains_key(&id) {
+            let recorded = index.target(id)?;
+            let maildir = open_known(self.host, index, &recorded)?;
+            self.open.insert(id, opened_maildir(self.host, maildir, recorded));
+        }
+        let missing = || FetchError::Target(TargetError::Missing(self.destination.held.clone()));
+        self.open.get_mut(&id).ok_or_else(missing)
     }
+}
+
+fn opened_maildir<'h>(host: &'h dyn Host, maildir: Maildir<'h>, recorded: Recorded) -> Opened<'h> {
+    let deliver = Box::new(Files::new(host, maildir.clone()));
+    Opened { recorded, deliver, maildir: Some(maildir), counted: false, stopped: false }
 }
 
 pub(super) fn open_known<'h>(
     host: &'h dyn Host,
     index: &Index<'_>,
-    target: &Target,
+    recorded: &Recorded,
 ) -> Result<Maildir<'h>, FetchError> {
-    let known = Known { marker: &target.marker, generation: target.generation };
-    Ok(Maildir::open(host, &target.path, index.id(), known)?)
+    let known = Known { marker: &recorded.marker, generation: recorded.generation };
+    Ok(Maildir::open(host, &recorded.path, index.id(), known)?)
+}
+
+fn recorded_name(recorded: &Recorded) -> String {
+    format!("{}:{}", recorded.kind, crate::model::shown_path(&recorded.path))
 }

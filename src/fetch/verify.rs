@@ -4,7 +4,8 @@ use super::FetchError;
 use super::targets::open_known;
 use crate::deliver::maildir::Rewritten;
 use crate::host::Host;
-use crate::index::Index;
+use crate::index::{DeliveryState, Finding, Index, Journal};
+use crate::model::{DeliveryId, Promise};
 
 /// What a repair did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,8 +25,7 @@ pub struct Repaired {
 pub fn repair(host: &dyn Host, index: &mut Index<'_>) -> Result<Repaired, FetchError> {
     let mut repaired = Repaired::default();
     for placed in index.untrusted()? {
-        let target = index.target(placed.target)?;
-        let maildir = open_known(host, index, &target)?;
+        let maildir = open_known(host, index, &index.target(placed.target)?)?;
         match maildir.rewrite(&placed.delivery, &placed.content)? {
             Rewritten::Durable => {
                 index.trust(placed.row)?;
@@ -41,5 +41,32 @@ pub fn repair(host: &dyn Host, index: &mut Index<'_>) -> Result<Repaired, FetchE
             }
         }
     }
+    for journal in index.journal(DeliveryState::Untrusted)? {
+        repair_delivery(host, index, &journal, &mut repaired)?;
+    }
     Ok(repaired)
+}
+
+/// The same for a file that was delivered out of the spool: what it does not hold is delivered again out of it.
+fn repair_delivery(
+    host: &dyn Host,
+    index: &mut Index<'_>,
+    journal: &Journal,
+    repaired: &mut Repaired,
+) -> Result<(), FetchError> {
+    let Promise::File { name, .. } = &journal.promise else { return Ok(()) };
+    let Some(parcel) = index.parcels()?.into_iter().find(|parcel| parcel.parcel == journal.parcel) else {
+        return Ok(());
+    };
+    let delivery = DeliveryId(name.clone());
+    let maildir = open_known(host, index, &index.target(journal.target)?)?;
+    let found = maildir.rewrite(&delivery, &parcel.content)?;
+    let state = (found == Rewritten::Durable).then_some(DeliveryState::Delivered);
+    if found == Rewritten::Corrupt {
+        maildir.remove(&delivery)?;
+    }
+    index.find(journal.target, &[Finding { parcel: &journal.parcel, state }])?;
+    repaired.rewritten += usize::from(state.is_some());
+    repaired.to_fetch_again += usize::from(state.is_none());
+    Ok(())
 }

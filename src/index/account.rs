@@ -23,32 +23,19 @@ pub struct Identity {
     pub user: String,
 }
 
-/// The kind of a target.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum TargetKind {
-    /// A Maildir that the user named.
-    Maildir,
-    /// The account's own Maildir for messages that their target refuses.
-    Held,
-}
-
-impl TargetKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Maildir => "maildir",
-            Self::Held => "held",
-        }
-    }
-}
+/// The kind of the account's own Maildir for messages on their way: the spool.
+pub const HELD: &str = "held";
+/// The kind of the account's own Maildir for messages that a target will never take.
+pub const QUARANTINE: &str = "quarantine";
 
 /// A target that the index knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
     /// Its number in the index.
     pub id: i64,
-    /// Its kind.
-    pub kind: TargetKind,
-    /// Where it is.
+    /// [`crate::model::Target::kind`], [`HELD`] or [`QUARANTINE`].
+    pub kind: String,
+    /// Where it is: a path, or what the configuration says of a program or a server.
     pub path: PathBuf,
     /// The random id in its marker file.
     pub marker: String,
@@ -108,10 +95,10 @@ impl Index<'_> {
         self.read(|db| db.query_row("SELECT quit FROM account", [], |row| row.get(0)))
     }
 
-    /// The target with this path.
-    pub fn target_at(&self, path: &Path) -> Result<Option<Target>, IndexError> {
+    /// The target of this kind and path.
+    pub fn target_at(&self, kind: &str, path: &Path) -> Result<Option<Target>, IndexError> {
         let path = path.as_os_str().as_bytes();
-        self.read(|db| db.query_row(&select_target("path = ?1"), [path], read_target).optional())
+        self.read(|db| db.query_row(&select_target("kind = ?1 AND path = ?2"), (kind, path), read_target).optional())
     }
 
     /// The target with this number.
@@ -120,8 +107,10 @@ impl Index<'_> {
     }
 
     /// The target with this marker, wherever it was last: a Maildir that moved, or is named in another way now.
-    pub fn target_with_marker(&self, marker: &str) -> Result<Option<Target>, IndexError> {
-        self.read(|db| db.query_row(&select_target("marker = ?1"), [marker], read_target).optional())
+    pub fn target_with_marker(&self, kind: &str, marker: &str) -> Result<Option<Target>, IndexError> {
+        self.read(|db| {
+            db.query_row(&select_target("kind = ?1 AND marker = ?2"), [kind, marker], read_target).optional()
+        })
     }
 
     /// Records that a target lies at another path.
@@ -131,18 +120,13 @@ impl Index<'_> {
     }
 
     /// Records a target at its first use.
-    pub fn add_target(
-        &mut self,
-        kind: TargetKind,
-        path: &Path,
-        marker: &str,
-        generation: i64,
-    ) -> Result<Target, IndexError> {
-        let target = |id| Target { id, kind, path: path.to_owned(), marker: marker.to_owned(), generation };
+    pub fn add_target(&mut self, kind: &str, path: &Path, marker: &str, generation: i64) -> Result<Target, IndexError> {
+        let target =
+            |id| Target { id, kind: kind.to_owned(), path: path.to_owned(), marker: marker.to_owned(), generation };
         self.commit("add_target", |db| {
             db.execute(
                 "INSERT INTO target (kind, path, marker, generation) VALUES (?1, ?2, ?3, ?4)",
-                (kind.as_str(), path.as_os_str().as_bytes(), marker, generation),
+                (kind, path.as_os_str().as_bytes(), marker, generation),
             )?;
             Ok(target(db.last_insert_rowid()))
         })
@@ -196,11 +180,10 @@ fn select_target(condition: &str) -> String {
 }
 
 fn read_target(row: &rusqlite::Row<'_>) -> rusqlite::Result<Target> {
-    let kind: String = row.get(1)?;
     let path: Vec<u8> = row.get(2)?;
     Ok(Target {
         id: row.get(0)?,
-        kind: if kind == TargetKind::Held.as_str() { TargetKind::Held } else { TargetKind::Maildir },
+        kind: row.get(1)?,
         path: PathBuf::from(OsStr::from_bytes(&path)),
         marker: row.get(3)?,
         generation: row.get(4)?,

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use rusqlite::Connection;
 
-use super::messages::{read_content, read_uid, signed};
+use super::messages::{read_content, signed};
 use super::{Index, IndexError};
-use crate::model::{ContentId, DeliveryId, Receipt, RowId, Timestamp, Uid};
+use crate::model::{ContentId, DeliveryId, Octets, Receipt, RowId, Timestamp};
 
 /// A message about to be renamed into its target.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,23 +21,19 @@ pub struct IntentRecord {
     pub content: ContentId,
 }
 
-/// A row that a crash or a refusal left on its way, with what is needed to go on.
+/// A row that a crash left on its way, with what is needed to go on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Journaled {
     /// Its row.
     pub row: RowId,
-    /// Its unique-id.
-    pub uid: Uid,
     /// The unique part of its file name.
     pub delivery: DeliveryId,
     /// The number of the target recorded with the INTENT.
     pub target: i64,
     /// When the INTENT was recorded.
     pub at: Timestamp,
-    /// What its file holds; its final name ends in the octets.
-    pub content: ContentId,
-    /// Whether the last complete listing had it.
-    pub is_listed: bool,
+    /// The octets of its file.
+    pub octets: Octets,
 }
 
 /// Where a delivered message lies.
@@ -51,7 +47,7 @@ pub struct Placed {
     pub target: i64,
     /// What the file must hold.
     pub content: ContentId,
-    /// Whether the last complete listing had it, or its octets lie in a held Maildir too.
+    /// Whether the last complete listing had it.
     pub is_recoverable: bool,
 }
 
@@ -68,7 +64,7 @@ impl Index<'_> {
             let mut statement = db.prepare_cached(
                 "UPDATE message SET state = 'intent', delivery = ?2, target = ?3, inode = ?4, header_hash = ?5,
                         full_hash = ?6, octets = ?7, delivered_at = ?8, delivered_clock = ?9
-                 WHERE id = ?1 AND state IN ('new', 'held')",
+                 WHERE id = ?1 AND state = 'new'",
             )?;
             for record in batch {
                 let inode = record.inode.cast_signed();
@@ -94,20 +90,19 @@ impl Index<'_> {
 
     /// Records that the INTENT rows are durable in their target: DELIVERED, or HELD where that is the held Maildir.
     ///
-    /// Rows that shared a held message, because a renumbered or repeated one was recognised in it, are delivered with it.
+    /// One that was HELD before, and lost, takes over the deliveries of that parcel, if it is the same message.
     pub fn confirm(&mut self, rows: &[RowId]) -> Result<Vec<Receipt>, IndexError> {
         self.commit("confirm", |db| {
-            let mut share = db.prepare_cached(SHARE_DELIVERY)?;
+            let mut take_over = db.prepare_cached(TAKE_OVER_DELIVERIES)?;
             let mut statement = db.prepare_cached(
-                "UPDATE message SET lost_sessions = 0, retry_after = NULL,
-                        state       = iif(target.kind = 'held', 'held', 'delivered'),
-                        held        = iif(target.kind = 'held', delivery, NULL),
-                        held_target = iif(target.kind = 'held', target.id, NULL)
+                "UPDATE message SET lost_sessions = 0, retry_after = NULL, lost_parcel = NULL,
+                        state = iif(target.kind = 'held', 'held', 'delivered'),
+                        held  = iif(target.kind = 'held', delivery, NULL)
                  FROM target WHERE message.id = ?1 AND message.state = 'intent' AND target.id = message.target
                  RETURNING header_hash, full_hash, octets, message.state = 'held'",
             )?;
             let mut receipt = |row: &RowId| {
-                share.execute([row.0])?;
+                take_over.execute([row.0])?;
                 let (content, is_held) =
                     statement.query_row([row.0], |sql| Ok((read_content(sql, 0)?, sql.get(3)?)))?;
                 let content = content.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -117,14 +112,14 @@ impl Index<'_> {
         })
     }
 
-    /// Takes INTENT rows back: to HELD where the octets still lie in a held Maildir, else to NEW.
+    /// Takes INTENT rows back to NEW.
     pub fn withdraw(&mut self, rows: &[RowId]) -> Result<(), IndexError> {
         self.commit("withdraw", |db| rows.iter().try_for_each(|row| take_back(db, *row, "intent")))
     }
 
     /// Takes a HELD row whose octets are lost or damaged back to NEW, so that it is fetched again.
     pub fn give_up_held(&mut self, row: RowId) -> Result<(), IndexError> {
-        self.commit("give_up_held", |db| take_back_to_new(db, row, "held"))
+        self.commit("give_up_held", |db| take_back(db, row, "held"))
     }
 
     /// Records that a sync failed after the rename of these INTENT rows.
@@ -144,9 +139,8 @@ impl Index<'_> {
     pub fn trust(&mut self, row: RowId) -> Result<(), IndexError> {
         self.commit("trust", |db| {
             db.execute(
-                "UPDATE message SET state       = iif(target.kind = 'held', 'held', 'delivered'),
-                                    held        = iif(target.kind = 'held', delivery, NULL),
-                                    held_target = iif(target.kind = 'held', target.id, NULL)
+                "UPDATE message SET state = iif(target.kind = 'held', 'held', 'delivered'),
+                                    held  = iif(target.kind = 'held', delivery, NULL)
                  FROM target
                  WHERE delivery = (SELECT delivery FROM message WHERE id = ?1) AND state = 'untrusted'
                    AND target.id = message.target",
@@ -156,20 +150,28 @@ impl Index<'_> {
         })
     }
 
-    /// Takes an UNTRUSTED row whose file is lost or damaged back: to HELD where its octets still lie in a held Maildir,
-    /// else to NEW, so that it is fetched again.
+    /// Takes an UNTRUSTED row whose file is lost or damaged back to NEW, so that it is fetched again.
     pub fn fetch_again(&mut self, row: RowId) -> Result<(), IndexError> {
         self.commit("fetch_again", |db| take_back(db, row, "untrusted"))
     }
 
     /// The rows that are INTENT: a crash left them.
     pub fn intents(&self) -> Result<Vec<Journaled>, IndexError> {
-        self.journaled("intent")
-    }
-
-    /// The rows that are HELD, one for each file.
-    pub fn held(&self) -> Result<Vec<Journaled>, IndexError> {
-        self.journaled("held")
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT id, delivery, target, delivered_at, octets FROM message WHERE state = 'intent' ORDER BY id",
+            )?;
+            let read = |sql: &rusqlite::Row<'_>| {
+                Ok(Journaled {
+                    row: RowId(sql.get(0)?),
+                    delivery: DeliveryId(sql.get(1)?),
+                    target: sql.get(2)?,
+                    at: Timestamp(sql.get(3)?),
+                    octets: Octets(sql.get(4)?),
+                })
+            };
+            statement.query_map([], read)?.collect()
+        })
     }
 
     /// The names in the held Maildir that any row still needs.
@@ -185,32 +187,11 @@ impl Index<'_> {
         })
     }
 
-    fn journaled(&self, state: &str) -> Result<Vec<Journaled>, IndexError> {
-        self.read(|db| {
-            let mut statement = db.prepare_cached(
-                "SELECT id, uid, delivery, target, delivered_at, header_hash, full_hash, octets, gone IS NULL
-                 FROM message WHERE state = ?1 GROUP BY delivery ORDER BY id",
-            )?;
-            let read = |sql: &rusqlite::Row<'_>| {
-                Ok(Journaled {
-                    row: RowId(sql.get(0)?),
-                    uid: read_uid(sql, 1)?,
-                    delivery: DeliveryId(sql.get(2)?),
-                    target: sql.get(3)?,
-                    at: Timestamp(sql.get(4)?),
-                    content: read_content(sql, 5)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
-                    is_listed: sql.get(8)?,
-                })
-            };
-            statement.query_map([state], read)?.collect()
-        })
-    }
-
     /// The rows that are UNTRUSTED, with what their files must hold.
     pub fn untrusted(&self) -> Result<Vec<Placed>, IndexError> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT id, delivery, target, header_hash, full_hash, octets, gone IS NULL OR held IS NOT NULL
+                "SELECT id, delivery, target, header_hash, full_hash, octets, gone IS NULL
                  FROM message WHERE state = 'untrusted' GROUP BY delivery ORDER BY id",
             )?;
             let read = |sql: &rusqlite::Row<'_>| {
@@ -228,31 +209,17 @@ impl Index<'_> {
     }
 }
 
-/// Rows that share the held message of an INTENT row take over its delivery.
-const SHARE_DELIVERY: &str = "\
-    UPDATE message SET (state, delivery, target, inode, delivered_at, delivered_clock, held, held_target)
-         = ('delivered', own.delivery, own.target, own.inode, own.delivered_at, own.delivered_clock, NULL, NULL)
-      FROM message AS own
-     WHERE own.id = ?1 AND own.held IS NOT NULL
-       AND message.id <> own.id AND message.state = 'held'
-       AND message.held = own.held AND message.held_target = own.held_target";
-
-/// Takes a row back to HELD where its octets still lie in a held Maildir, else to NEW.
-fn take_back(db: &Connection, row: RowId, state: &str) -> rusqlite::Result<()> {
-    let sql = "UPDATE message SET state = 'held', delivery = held, target = held_target
-               WHERE id = ?1 AND state = ?2 AND held IS NOT NULL";
-    if db.prepare_cached(sql)?.execute((row.0, state))? == 0 {
-        take_back_to_new(db, row, state)?;
-    }
-    Ok(())
-}
+/// The deliveries of a parcel that was lost are those of the one fetched in its place, if that is the same message.
+const TAKE_OVER_DELIVERIES: &str = "\
+    UPDATE delivery SET parcel = message.delivery FROM message
+     WHERE message.id = ?1 AND delivery.parcel = message.lost_parcel AND delivery.full_hash = message.full_hash";
 
 /// Takes a row back to NEW, as if it had never been fetched; and so every row that shares its file.
-fn take_back_to_new(db: &Connection, row: RowId, state: &str) -> rusqlite::Result<()> {
+fn take_back(db: &Connection, row: RowId, state: &str) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE message SET state = 'new', delivery = NULL, target = NULL, inode = NULL, header_hash = NULL,
                 full_hash = NULL, octets = NULL, delivered_at = NULL, delivered_clock = NULL, held = NULL,
-                held_target = NULL
+                lost_parcel = coalesce(held, lost_parcel)
          WHERE delivery = (SELECT delivery FROM message WHERE id = ?1) AND state = ?2",
     )?
     .execute((row.0, state))

@@ -28,6 +28,8 @@ pub struct Totals {
     pub untrusted: u64,
     /// Deleted, and not confirmed by a later listing yet.
     pub delete_sent: u64,
+    /// Deliveries of which only the other side knows whether it has them, and that wait for the user's word.
+    pub in_doubt: u64,
 }
 
 const COLUMNS: &str = "id, uid, size, state, first_listed, gone, header_hash, full_hash, octets, delivered_at, \
@@ -144,9 +146,9 @@ impl Index<'_> {
         self.commit("adopt", |db| {
             db.execute(
                 "UPDATE message SET (state, header_hash, full_hash, octets, delivery, target, inode, delivered_at,
-                                     delivered_clock, held, held_target, proven_epoch)
+                                     delivered_clock, held, proven_epoch)
                  = (SELECT state, header_hash, full_hash, octets, delivery, target, inode, delivered_at,
-                           delivered_clock, held, held_target, (SELECT epoch FROM account) FROM message WHERE id = ?2)
+                           delivered_clock, held, (SELECT epoch FROM account) FROM message WHERE id = ?2)
                  WHERE id = ?1",
                 (new.0, known.0),
             )?;
@@ -223,9 +225,11 @@ impl Index<'_> {
                         count(*) FILTER (WHERE state = 'delivered' AND adopted_by IS NULL),
                         count(*) FILTER (WHERE state = 'new' AND gone IS NULL),
                         count(DISTINCT held) FILTER (WHERE state = 'held'),
-                        count(*) FILTER (WHERE state = 'untrusted'),
+                        count(*) FILTER (WHERE state = 'untrusted')
+                            + (SELECT count(*) FROM delivery WHERE state = 'untrusted'),
                         count(*) FILTER (WHERE delete_sent IS NOT NULL AND gone IS NULL),
-                        count(*) FILTER (WHERE state = 'new' AND gone IS NULL AND lost_sessions >= ?1)
+                        count(*) FILTER (WHERE state = 'new' AND gone IS NULL AND lost_sessions >= ?1),
+                        (SELECT count(*) FROM delivery WHERE state = 'in_doubt')
                  FROM message",
                 [limits::TROUBLED_AFTER],
                 |row| {
@@ -237,6 +241,7 @@ impl Index<'_> {
                         untrusted: row.get(4)?,
                         delete_sent: row.get(5)?,
                         troubled: row.get(6)?,
+                        in_doubt: row.get(7)?,
                     })
                 },
             )
@@ -334,7 +339,7 @@ pub(super) fn read_content(sql: &SqlRow<'_>, first: usize) -> rusqlite::Result<O
     Ok(Some(ContentId { header: Digest(header), full: Digest(full), octets: Octets(octets) }))
 }
 
-fn malformed(column: usize) -> rusqlite::Error {
+pub(super) fn malformed(column: usize) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnType(column, "message".into(), rusqlite::types::Type::Null)
 }
 

@@ -4,6 +4,7 @@
 //! host. Host, port and user are data in it: a changed host name is the same account. It is the only user of rusqlite.
 
 mod account;
+mod deliveries;
 mod journal;
 mod messages;
 mod runs;
@@ -20,13 +21,14 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::host::Host;
 use crate::model::{hex, shown_path};
 
-pub use account::{Identity, Target, TargetKind};
+pub use account::{HELD, Identity, QUARANTINE, Target};
+pub use deliveries::{DeliveryState, Finding, HeldParcel, Journal, PromiseRecord};
 pub use journal::{IntentRecord, Journaled, Placed};
 pub use messages::Totals;
 pub use runs::Run;
 
 /// The schema version that this program writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// SQLite before this has the WAL-reset corruption race.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Longest wait for another process that reads or writes the index.
@@ -100,8 +102,10 @@ impl<'h> Index<'h> {
             Connection::open_with_flags(read_only_uri(path), flags).map_err(|source| classify(path, source))?;
         let mut index = Self { connection, host, path: path.to_owned(), id: String::new() };
         index.read(|db| db.busy_timeout(BUSY_TIME))?;
-        if !index.is_made()? {
-            return Ok(None);
+        match index.version()? {
+            0 => return Ok(None),
+            SCHEMA_VERSION => {}
+            _ => index.update_copy().map_err(|source| classify(path, source))?,
         }
         index.id = index.read_id()?;
         Ok(Some(index))
@@ -150,23 +154,49 @@ impl<'h> Index<'h> {
     }
 
     fn migrate(&mut self, identity: &Identity) -> Result<(), IndexError> {
-        if self.is_made()? { Ok(()) } else { self.create(identity) }
+        match self.version()? {
+            0 => self.create(identity),
+            SCHEMA_VERSION => Ok(()),
+            _ => self.update(),
+        }
     }
 
-    /// Whether the schema of this program is there; an empty database is one that a crash left before its first commit.
-    fn is_made(&self) -> Result<bool, IndexError> {
+    /// The schema version; 0 for an empty database, which a crash left before its first commit.
+    fn version(&self) -> Result<i64, IndexError> {
         let (version, application): (i64, i64) = self.read(|db| {
             let number = |name: &str| db.pragma_query_value(None, name, |row| row.get(0));
             Ok((number("user_version")?, number("application_id")?))
         })?;
         match version {
-            SCHEMA_VERSION if application == APPLICATION_ID => Ok(true),
-            0 if application == 0 && self.is_empty()? => Ok(false),
+            1..=SCHEMA_VERSION if application == APPLICATION_ID => Ok(version),
+            0 if application == 0 && self.is_empty()? => Ok(0),
             found if application == APPLICATION_ID && found > SCHEMA_VERSION => {
                 Err(IndexError::Newer { path: self.path.clone(), found })
             }
             _ => Err(IndexError::Foreign(self.path.clone())),
         }
+    }
+
+    /// Brings an index of version 1 to this version, in one commit.
+    fn update(&mut self) -> Result<(), IndexError> {
+        // SQLite's own procedure for a table that others refer to; within a transaction the pragma would do nothing.
+        self.read(|db| db.pragma_update(None, "foreign_keys", false))?;
+        self.commit("update", |db| {
+            db.execute_batch(include_str!("from_version_1.sql"))?;
+            db.pragma_update(None, "user_version", SCHEMA_VERSION)
+        })?;
+        self.read(|db| db.pragma_update(None, "foreign_keys", true))
+    }
+
+    /// Goes on with a copy in memory, of this version, of an index of version 1 that may only be read.
+    fn update_copy(&mut self) -> rusqlite::Result<()> {
+        let image = self.connection.serialize("main")?.to_vec();
+        let mut copy = Connection::open_in_memory()?;
+        copy.deserialize_read_exact("main", &image[..], image.len(), false)?;
+        copy.execute_batch("PRAGMA foreign_keys = OFF")?;
+        copy.execute_batch(include_str!("from_version_1.sql"))?;
+        self.connection = copy;
+        Ok(())
     }
 
     fn is_empty(&self) -> Result<bool, IndexError> {

@@ -1,4 +1,4 @@
--- The seen-index and journal of one account. Version 1 (PRAGMA user_version).
+-- The seen-index and journal of one account. Version 2 (PRAGMA user_version).
 -- Times are seconds since 1970-01-01 UTC; sizes are octets.
 
 -- One row. What identifies the index and what it was last used for.
@@ -19,10 +19,11 @@ CREATE TABLE account (
 -- Where messages were ever delivered. Recovery probes these, never the configuration.
 CREATE TABLE target (
     id          INTEGER PRIMARY KEY,
-    kind        TEXT    NOT NULL CHECK (kind IN ('maildir', 'held')),
-    path        BLOB    NOT NULL UNIQUE,
-    marker      TEXT    NOT NULL,              -- the random id in the target's marker file
-    generation  INTEGER NOT NULL               -- this index's runs that delivered there; the marker counts along
+    kind        TEXT    NOT NULL,              -- 'maildir', 'mbox', …; 'held' and 'quarantine' are the account's own Maildirs
+    path        BLOB    NOT NULL,              -- a path; of a program or a server, what the configuration says
+    marker      TEXT    NOT NULL,              -- the random id in the target's marker file, where it has one
+    generation  INTEGER NOT NULL,              -- this index's runs that delivered there; the marker counts along
+    UNIQUE (kind, path)
 ) STRICT;
 
 CREATE TABLE listing (
@@ -44,12 +45,12 @@ CREATE TABLE message (
     full_hash      BLOB,
     octets         INTEGER,
     delivery       TEXT,                       -- unique part of the file name
-    target         INTEGER REFERENCES target,
+    target         INTEGER REFERENCES target,  -- where it was put first: the held Maildir, or the only target
     inode          INTEGER,
     delivered_at   INTEGER,                    -- of the INTENT
     delivered_clock INTEGER,
-    held           TEXT,                       -- unique part of the name in the held Maildir, while the octets lie there
-    held_target    INTEGER REFERENCES target,  -- that held Maildir
+    held           TEXT,                       -- the parcel: its name in the held Maildir, while it is HELD
+    lost_parcel    TEXT,                       -- of a NEW row: the parcel that it was, and that was lost or damaged
     delete_sent    INTEGER,                    -- when a session with its DELE ended by QUIT
     proven_epoch   INTEGER NOT NULL DEFAULT 0,
     attempted      INTEGER NOT NULL DEFAULT 0,
@@ -61,6 +62,26 @@ CREATE TABLE message (
 CREATE INDEX message_uid ON message (uid);
 CREATE INDEX message_full_hash ON message (full_hash) WHERE full_hash IS NOT NULL;
 CREATE INDEX message_unsettled ON message (state) WHERE state IN ('intent', 'held', 'untrusted');
+
+-- A delivery of a parcel to a target; none until it is promised. It stays when the parcel is gone from the held Maildir.
+CREATE TABLE delivery (
+    parcel    TEXT    NOT NULL,                -- name in the held Maildir: the token of its deliveries
+    target    INTEGER NOT NULL REFERENCES target,
+    state     TEXT    NOT NULL CHECK (state IN ('intent', 'delivered', 'rejected', 'untrusted', 'in_doubt')),
+    at        INTEGER NOT NULL,                -- of the INTENT
+    full_hash BLOB    NOT NULL,                -- of the message
+    prefix    BLOB    NOT NULL,                -- header lines that were put before the message
+    name      TEXT,                            -- the promise: of a file its name and inode,
+    inode     INTEGER,
+    device    INTEGER,                         -- of a range of a file also its place, its hash and the dialect
+    start     INTEGER,
+    octets    INTEGER,
+    hash      BLOB,
+    dialect   TEXT,
+    PRIMARY KEY (parcel, target)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX delivery_unsettled ON delivery (state) WHERE state IN ('intent', 'untrusted', 'in_doubt');
 
 CREATE TABLE run (
     id          INTEGER PRIMARY KEY,

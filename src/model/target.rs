@@ -154,6 +154,12 @@ pub enum InDoubt {
 }
 
 impl Target {
+    /// A Maildir whose files are its owner's alone, dated by their arrival.
+    #[must_use]
+    pub fn maildir(path: impl Into<PathBuf>) -> Self {
+        Self::Maildir(FolderTarget { path: path.into(), style: FileStyle::default() })
+    }
+
     /// The word that its kind begins with in the configuration.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -75,12 +75,35 @@ pub enum Problem {
         /// How many.
         messages: usize,
     },
-    /// The target refuses: the messages lie in the held Maildir, and are delivered when it takes them.
+    /// A target refuses: the messages lie in the held Maildir, and are delivered when it takes them.
     Held {
+        /// The target, as the configuration names it.
+        target: String,
         /// How many.
         messages: usize,
         /// What the target says.
         cause: String,
+    },
+    /// A target will never take these messages: they lie in the quarantine.
+    Rejected {
+        /// The target, as the configuration names it.
+        target: String,
+        /// How many.
+        messages: usize,
+        /// What the target says.
+        cause: String,
+    },
+    /// Whether a target has these messages is not known: they are delivered to it again.
+    Redelivered {
+        /// The target, as the configuration names it.
+        target: String,
+        /// How many.
+        messages: usize,
+    },
+    /// Whether their target has these messages is not known, and they wait for the user's word.
+    InDoubt {
+        /// How many.
+        messages: usize,
     },
     /// What the disk holds of these messages is not known after a failed sync.
     Untrusted {

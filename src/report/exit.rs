@@ -151,11 +151,15 @@ impl Problem {
     pub fn exit(&self) -> Exit {
         match self {
             Self::RetrRefused { .. } | Self::DeleRefused { .. } | Self::QuitRejected { .. } => Exit::Unavailable,
-            Self::Vanished { .. } | Self::Unidentified { .. } => Exit::Data,
+            Self::Vanished { .. } | Self::Unidentified { .. } | Self::Rejected { .. } | Self::InDoubt { .. } => {
+                Exit::Data
+            }
             Self::Held { .. } => Exit::Target,
             Self::Untrusted { .. } | Self::TooBig { .. } | Self::QuitWithheld { .. } => Exit::Io,
             Self::BackingOff { .. } => Exit::TryLater,
-            Self::FetchedAgain { .. } | Self::PartialListing | Self::Contradicted => Exit::Fine,
+            Self::FetchedAgain { .. } | Self::Redelivered { .. } | Self::PartialListing | Self::Contradicted => {
+                Exit::Fine
+            }
         }
     }
 }

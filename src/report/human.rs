@@ -182,22 +182,38 @@ pub fn state(summary: &Summary) -> String {
 pub fn problems(problems: &[Problem], naming: Naming<'_>) -> Vec<Told> {
     let mut told = refusals(problems, naming);
     let mut deletions_refused = (0, "");
-    let mut held: Option<Problem> = None;
+    let mut of_targets: Vec<Problem> = Vec::new();
     for problem in problems {
-        match (problem, &mut held) {
-            (Problem::RetrRefused { .. }, _) => {}
-            (Problem::DeleRefused { text }, _) => deletions_refused = (deletions_refused.0 + 1, text),
-            (Problem::Held { messages, .. }, Some(Problem::Held { messages: all, .. })) => *all += messages,
-            (Problem::Held { .. }, _) => held = Some(problem.clone()),
-            (other, _) => told.push(single(other, naming)),
+        match problem {
+            Problem::RetrRefused { .. } => {}
+            Problem::DeleRefused { text } => deletions_refused = (deletions_refused.0 + 1, text),
+            Problem::Held { .. } | Problem::Rejected { .. } => add_up(&mut of_targets, problem),
+            other => told.push(single(other, naming)),
         }
     }
     if let (1.., text) = deletions_refused {
         let count = counted(deletions_refused.0);
         told.push(plain(Exit::Unavailable, format!("the server refused to delete {count}: {text}"), RETRIED));
     }
-    told.extend(held.map(|held| single(&held, naming)));
+    told.extend(of_targets.iter().map(|problem| single(problem, naming)));
     told
+}
+
+/// What one target refuses, or rejects, is told once.
+fn add_up(all: &mut Vec<Problem>, problem: &Problem) {
+    for known in &mut *all {
+        match (known, problem) {
+            (Problem::Held { target, messages: all, .. }, Problem::Held { target: same, messages, .. })
+            | (Problem::Rejected { target, messages: all, .. }, Problem::Rejected { target: same, messages, .. })
+                if target == same =>
+            {
+                *all += messages;
+                return;
+            }
+            _ => {}
+        }
+    }
+    all.push(problem.clone());
 }
 
 const RETRIED: &str = "nothing to do: the next run asks again";
@@ -220,9 +236,21 @@ pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
     let (what, hint) = match problem {
         Problem::RetrRefused { uid, text } => (format!("the server refused to send message {uid}: {text}"), GIVEN_UP),
         Problem::DeleRefused { text } => (format!("the server refused to delete a message: {text}"), RETRIED),
-        Problem::Held { messages, cause } => (
-            format!("the Maildir refuses {}, kept safe in the held Maildir: {cause}", counted(*messages)),
-            "mend the Maildir; the next run delivers what is held, and nothing held is deleted on the server",
+        Problem::Held { target, messages, cause } => (
+            format!("{target} refuses {}, kept safe in the held Maildir: {cause}", counted(*messages)),
+            "mend it; the next run delivers what is held, and nothing held is deleted on the server",
+        ),
+        Problem::Rejected { target, messages, cause } => (
+            format!("{target} will never take {}, put into the quarantine: {cause}", counted(*messages)),
+            "read such mail in the Maildir that `fetchonce status` calls the quarantine; it counts as delivered",
+        ),
+        Problem::Redelivered { target, messages } => (
+            format!("{} may be in {target} already, and delivered again: nothing tells", counted(*messages)),
+            "nothing is lost by it; a target that knows the token drops the second copy: docs/concepts/limits.md",
+        ),
+        Problem::InDoubt { messages } => (
+            format!("whether the target has {} is not known, and kept in the held Maildir", counted(*messages)),
+            "look for it there, then run `fetchonce seen settle ACCOUNT --delivered`, or `--again` to deliver it again",
         ),
         Problem::QuitRejected { text } => {
             (format!("the server says at QUIT that it did not delete everything: {text}"), RETRIED)

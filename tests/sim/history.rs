@@ -7,13 +7,13 @@ use std::time::Duration;
 use fetchonce::demo::{Event as ServerEvent, Faults, Maildrop};
 use fetchonce::fetch::{self, Destination, Job, Outcome};
 use fetchonce::index::{Identity, Index};
-use fetchonce::model::Uid;
+use fetchonce::model::{Target, Uid};
 use fetchonce::plan::Rules;
 use fetchonce::policy::Keep;
 use fetchonce::pop3::{Credentials, Endpoint, TlsMode};
 use fetchonce::report::{Event, Observer};
 
-use crate::world::{Break, HELD, LeftOut, MAILDIR, Setting, SimHost, World, stored_form};
+use crate::world::{Break, HELD, LeftOut, MAILDIR, QUARANTINE, Setting, SimHost, World, stored_form};
 
 pub(crate) const DAY: i64 = 24 * 3600;
 /// Between two runs.
@@ -69,7 +69,11 @@ impl Scenario {
             credentials: Credentials { user: "alice".into(), password: "secret".to_owned().into() },
             tracer: None,
             keep: self.keep,
-            deliver: Some(Destination { maildir: maildir.into(), held: HELD.into() }),
+            deliver: Some(Destination {
+                targets: vec![Target::maildir(maildir)],
+                held: HELD.into(),
+                quarantine: QUARANTINE.into(),
+            }),
             silence: Duration::from_secs(30),
             deadline: Duration::from_secs(3600),
             limit: self.limit,

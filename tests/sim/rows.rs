@@ -60,6 +60,7 @@ impl Rows {
         let mut account =
             lines(&db, "SELECT index_id, name, server, port, user, epoch, clock, clock_at, quit FROM account");
         account.extend(lines(&db, "SELECT * FROM target ORDER BY id"));
+        account.extend(lines(&db, "SELECT * FROM delivery ORDER BY parcel, target"));
         Self { messages, account }
     }
 

@@ -20,6 +20,7 @@ pub(crate) const OTHER_MAILDIR: &str = "/home/Other";
 /// Another spelling of [`MAILDIR`], as a symbolic link makes one.
 pub(crate) const ALIAS: &str = "/home/Alias";
 pub(crate) const HELD: &str = "/home/held";
+pub(crate) const QUARANTINE: &str = "/home/quarantine";
 
 /// Everything that outlives a crash of the program, and what the checkers count.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -188,7 +188,7 @@ fn look_at_index<'h>(host: &'h dyn Host, place: &Place) -> Result<(Option<Index<
 
 /// Whether mail can be delivered to a Maildir, which must be the one that the index knows.
 fn look_at_target(host: &dyn Host, maildir: &Path, index: Option<&Index<'_>>) -> Result<String, FetchError> {
-    let known = index.map_or(Ok(None), |index| index.target_at(maildir))?;
+    let known = index.map_or(Ok(None), |index| index.target_at("maildir", maildir))?;
     if let (Some(index), Some(target)) = (index, known) {
         let known = Known { marker: &target.marker, generation: target.generation };
         Maildir::open(host, maildir, index.id(), known)?;
@@ -199,7 +199,7 @@ fn look_at_target(host: &dyn Host, maildir: &Path, index: Option<&Index<'_>>) ->
         Survey::Nothing => return Ok(or_to_be_made(maildir, false)),
         Survey::Folder { marker } => marker,
     };
-    let moved = index.zip(marker).map_or(Ok(None), |(index, marker)| index.target_with_marker(&marker))?;
+    let moved = index.zip(marker).map_or(Ok(None), |(index, marker)| index.target_with_marker("maildir", &marker))?;
     Ok(match moved {
         Some(old) => format!("{} (moved here from {})", shown_path(maildir), shown_path(&old.path)),
         None => format!("{} (nothing delivered there yet)", shown_path(maildir)),

@@ -1,0 +1,312 @@
+//! Out of the spool: each parcel to each of its targets, every one recorded by itself, so that a retry never repeats a
+//! finished one.
+
+use std::collections::BTreeMap;
+
+use super::targets::Targets;
+use super::{FetchError, Runner};
+use crate::deliver::TargetError;
+use crate::deliver::maildir::Maildir;
+use crate::deliver::parcel::{Outcome, Parcel, Promised, Settled, Source as _};
+use crate::deliver::staging::digest;
+use crate::index::{DeliveryState, Finding, HeldParcel, Journal, PromiseRecord};
+use crate::model::{DeliveryId, InDoubt, Promise};
+use crate::report::{Event, Problem, with_causes};
+
+/// A target that refused so many parcels one after the other is not asked for the others in this run.
+const MOST_REFUSALS: usize = 8;
+
+/// What a target refuses in this distribution.
+#[derive(Default)]
+struct Refusals {
+    messages: usize,
+    cause: String,
+    in_a_row: usize,
+    /// Nothing more is offered to it.
+    is_over: bool,
+}
+
+impl Refusals {
+    fn add(&mut self, messages: usize, error: &TargetError) {
+        self.messages += messages;
+        self.in_a_row += 1;
+        self.is_over |= self.in_a_row >= MOST_REFUSALS || error.is_of_whole_target();
+        self.cause = with_causes(error);
+    }
+}
+
+impl Runner<'_, '_> {
+    /// What a crash left of promised deliveries: each target tells, the recorded one, whatever is configured now.
+    pub(super) fn settle_deliveries(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
+        let mut by_target: BTreeMap<i64, Vec<Journal>> = BTreeMap::new();
+        for journal in self.index.journal(DeliveryState::Intent)? {
+            by_target.entry(journal.target).or_default().push(journal);
+        }
+        if by_target.is_empty() {
+            return Ok(());
+        }
+        let parcels = self.index.parcels()?;
+        for (target, journals) in by_target {
+            self.settle_target(targets, target, &journals, &parcels)?;
+        }
+        Ok(())
+    }
+
+    fn settle_target(
+        &mut self,
+        targets: &mut Targets<'_>,
+        target: i64,
+        journals: &[Journal],
+        parcels: &[HeldParcel],
+    ) -> Result<(), FetchError> {
+        let held = journals.iter().filter_map(|journal| {
+            parcels.iter().find(|parcel| parcel.parcel == journal.parcel).map(|parcel| (journal, parcel))
+        });
+        let mut sources = Vec::new();
+        let mut found = Vec::new();
+        for (journal, parcel) in held {
+            sources.push(targets.get(self.index, parcel.spool)?.clone());
+            found.push((journal, parcel));
+        }
+        let promised: Vec<Promised<'_>> = found
+            .iter()
+            .zip(&sources)
+            .map(|((journal, parcel), source)| Promised {
+                parcel: parcel_of(parcel, source, journal.prefix.clone()),
+                promise: journal.promise.clone(),
+                at: journal.at,
+            })
+            .collect();
+        let settled = targets.deliver(self.index, target)?.settle(&promised)?;
+        let in_doubt = targets.in_doubt(target);
+        let states = settled.iter().map(|settled| match settled {
+            Settled::Delivered => Some(DeliveryState::Delivered),
+            Settled::Untrusted => Some(DeliveryState::Untrusted),
+            Settled::InDoubt if in_doubt == InDoubt::Hold => Some(DeliveryState::InDoubt),
+            Settled::NotDelivered | Settled::Lost | Settled::InDoubt => None,
+        });
+        let findings: Vec<Finding<'_>> =
+            found.iter().zip(states).map(|((_, parcel), state)| Finding { parcel: &parcel.parcel, state }).collect();
+        self.index.find(target, &findings)?;
+        self.tell_settled(targets, target, &settled);
+        Ok(())
+    }
+
+    fn tell_settled(&mut self, targets: &Targets<'_>, target: i64, settled: &[Settled]) {
+        let count = |wanted| settled.iter().filter(|settled| **settled == wanted).count();
+        self.emit(&Event::Recovered { delivered: count(Settled::Delivered) });
+        let lost = count(Settled::Lost);
+        if lost > 0 {
+            self.problem(Problem::FetchedAgain { messages: lost });
+        }
+        let in_doubt = count(Settled::InDoubt);
+        if in_doubt > 0 && targets.in_doubt(target) == InDoubt::Redeliver {
+            self.problem(Problem::Redelivered { target: targets.name(target), messages: in_doubt });
+        }
+    }
+
+    /// Offers parcels to all the targets that lack them, and completes those that all their targets have.
+    pub(super) fn distribute(
+        &mut self,
+        targets: &mut Targets<'_>,
+        mut parcels: Vec<HeldParcel>,
+    ) -> Result<(), FetchError> {
+        let mut disk_failure = None;
+        for target in targets.configured().to_vec() {
+            let wants = |parcel: &HeldParcel| {
+                !parcel.deliveries.contains_key(&target) && !is_settled_elsewhere(parcel, targets)
+            };
+            let waiting: Vec<usize> = (0..parcels.len()).filter(|at| wants(&parcels[*at])).collect();
+            let failure = self.offer(targets, target, &mut parcels, &waiting)?;
+            disk_failure = disk_failure.or(failure);
+        }
+        let is_rejected =
+            |parcel: &HeldParcel| parcel.deliveries.values().any(|state| *state == DeliveryState::Rejected);
+        if parcels.iter().any(is_rejected) {
+            let quarantine = targets.quarantine(self.index)?;
+            let wants = |parcel: &HeldParcel| is_rejected(parcel) && !parcel.deliveries.contains_key(&quarantine);
+            let waiting: Vec<usize> = (0..parcels.len()).filter(|at| wants(&parcels[*at])).collect();
+            let failure = self.offer(targets, quarantine, &mut parcels, &waiting)?;
+            disk_failure = disk_failure.or(failure);
+        }
+        self.complete(targets, &parcels)?;
+        disk_failure.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Offers parcels to one target, a batch at a time. Gives the error of a disk that fails there.
+    fn offer(
+        &mut self,
+        targets: &mut Targets<'_>,
+        target: i64,
+        parcels: &mut [HeldParcel],
+        waiting: &[usize],
+    ) -> Result<Option<TargetError>, FetchError> {
+        let mut refusals = Refusals::default();
+        let mut disk_failure = None;
+        let size = targets.deliver(self.index, target)?.batch().max(1);
+        for chunk in waiting.chunks(size) {
+            if refusals.is_over || self.go_on().is_err() {
+                refusals.messages += chunk.len();
+                continue;
+            }
+            let result = self.deliver_chunk(targets, target, parcels, chunk, &mut refusals)?;
+            let Err(error) = result else { continue };
+            // One message that cannot be delivered holds up no other one of its batch.
+            if chunk.len() == 1 || error.is_of_whole_target() {
+                refusals.add(chunk.len(), &error);
+                disk_failure = disk_failure.or(error.is_disk_failure().then_some(error));
+                continue;
+            }
+            for single in chunk.chunks(1) {
+                if refusals.is_over {
+                    refusals.messages += 1;
+                } else if let Err(error) = self.deliver_chunk(targets, target, parcels, single, &mut refusals)? {
+                    refusals.add(1, &error);
+                    disk_failure = disk_failure.or(error.is_disk_failure().then_some(error));
+                }
+            }
+        }
+        if refusals.messages > 0 {
+            if refusals.is_over {
+                targets.stop(target);
+            }
+            let Refusals { messages, cause, .. } = refusals;
+            self.problem(Problem::Held { target: targets.name(target), messages, cause });
+        }
+        Ok(disk_failure)
+    }
+
+    /// The order of a delivery out of the spool: make ready, INTENT, deliver, record. The inner error is the target's refusal.
+    fn deliver_chunk(
+        &mut self,
+        targets: &mut Targets<'_>,
+        target: i64,
+        parcels: &mut [HeldParcel],
+        chunk: &[usize],
+        refusals: &mut Refusals,
+    ) -> Result<Result<(), TargetError>, FetchError> {
+        let mut sources = Vec::new();
+        for at in chunk {
+            sources.push(targets.get(self.index, parcels[*at].spool)?.clone());
+        }
+        let offered: Vec<Parcel<'_>> =
+            chunk.iter().zip(&sources).map(|(at, source)| parcel_of(&parcels[*at], source, Vec::new())).collect();
+        targets.count_run(self.index, target)?;
+        let prepared = match targets.deliver(self.index, target)?.prepare(&offered) {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(Err(error)),
+        };
+        let record =
+            |(parcel, promise): (&'_ Parcel<'_>, Promise)| (parcel.token.clone(), parcel.content.full, promise);
+        let promises: Vec<_> = offered.iter().zip(prepared.promises()).map(record).collect();
+        let records: Vec<PromiseRecord<'_>> = promises
+            .iter()
+            .map(|(parcel, full, promise)| PromiseRecord { parcel, full: *full, prefix: &[], promise: promise.clone() })
+            .collect();
+        self.index.promise(target, &records, self.host.now())?;
+        let outcomes = prepared.perform();
+        drop(offered);
+        let states: Vec<Option<DeliveryState>> =
+            outcomes.into_iter().map(|outcome| self.weigh(outcome, targets.name(target), refusals)).collect();
+        let found = chunk.iter().zip(&states);
+        let findings: Vec<Finding<'_>> = found
+            .clone()
+            .filter(|(_, state)| **state != Some(DeliveryState::Intent))
+            .map(|(at, state)| Finding { parcel: &parcels[*at].parcel, state: *state })
+            .collect();
+        self.index.find(target, &findings)?;
+        for (at, state) in found.map(|(at, state)| (*at, *state)).collect::<Vec<_>>() {
+            if let Some(state) = state {
+                parcels[at].deliveries.insert(target, state);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// What an outcome makes of the journal, and of what the user is told.
+    fn weigh(&mut self, outcome: Outcome, target: String, refusals: &mut Refusals) -> Option<DeliveryState> {
+        match outcome {
+            Outcome::Delivered => {
+                refusals.in_a_row = 0;
+                Some(DeliveryState::Delivered)
+            }
+            Outcome::Refused(error) => {
+                refusals.add(1, &error);
+                None
+            }
+            Outcome::Rejected(error) => {
+                refusals.in_a_row = 0;
+                self.problem(Problem::Rejected { target, messages: 1, cause: with_causes(&error) });
+                Some(DeliveryState::Rejected)
+            }
+            Outcome::Untrusted(_) => {
+                self.problem(Problem::Untrusted { messages: 1 });
+                Some(DeliveryState::Untrusted)
+            }
+            Outcome::InDoubt(error) => {
+                refusals.add(1, &error);
+                Some(DeliveryState::Intent)
+            }
+        }
+    }
+
+    /// What all its targets have is DELIVERED, and leaves the spool.
+    fn complete(&mut self, targets: &mut Targets<'_>, parcels: &[HeldParcel]) -> Result<(), FetchError> {
+        let is_complete = |parcel: &&HeldParcel| is_complete(parcel, targets);
+        let complete: Vec<&HeldParcel> = parcels.iter().filter(is_complete).collect();
+        if complete.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&DeliveryId> = complete.iter().map(|parcel| &parcel.parcel).collect();
+        self.index.complete(&names, self.clock, self.host.now())?;
+        for parcel in complete {
+            self.delivered(&parcel.uid, parcel.content.octets);
+            targets.get(self.index, parcel.spool)?.remove(&parcel.parcel)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a parcel of an earlier run still lies whole in the spool. What does not is fetched again, if it is listed.
+    pub(super) fn check_parcel(&mut self, targets: &mut Targets<'_>, parcel: &HeldParcel) -> Result<bool, FetchError> {
+        let maildir = targets.get(self.index, parcel.spool)?;
+        let content = maildir.open(&parcel.parcel)?.and_then(|mut message| digest(&mut *message).ok());
+        if content == Some(parcel.content) {
+            return Ok(true);
+        }
+        if !parcel.is_listed {
+            let cause = with_causes(&TargetError::Damaged(maildir.root().join(&parcel.parcel.0)));
+            self.problem(Problem::Held { target: String::new(), messages: 1, cause });
+            return Ok(false);
+        }
+        self.index.give_up_held(parcel.row)?;
+        self.problem(Problem::FetchedAgain { messages: 1 });
+        Ok(false)
+    }
+}
+
+fn parcel_of<'s>(parcel: &HeldParcel, source: &'s Maildir<'_>, prefix: Vec<u8>) -> Parcel<'s> {
+    Parcel {
+        token: parcel.parcel.clone(),
+        uid: parcel.uid.clone(),
+        content: parcel.content,
+        fetched_at: parcel.fetched_at,
+        prefix,
+        source,
+    }
+}
+
+/// Whether every target has it, or has rejected it and the quarantine has it.
+fn is_complete(parcel: &HeldParcel, targets: &Targets<'_>) -> bool {
+    let state = |target: &i64| parcel.deliveries.get(target);
+    let is_done = |target: &i64| matches!(state(target), Some(DeliveryState::Delivered | DeliveryState::Rejected));
+    let is_rejected = targets.configured().iter().any(|target| state(target) == Some(&DeliveryState::Rejected));
+    let in_quarantine = || targets.quarantine_id().is_some_and(|id| state(&id) == Some(&DeliveryState::Delivered));
+    is_settled_elsewhere(parcel, targets)
+        || (targets.configured().iter().all(is_done) && (!is_rejected || in_quarantine()))
+}
+
+/// Whether it was delivered to targets that are configured no longer, and to none that is: the user went on elsewhere.
+fn is_settled_elsewhere(parcel: &HeldParcel, targets: &Targets<'_>) -> bool {
+    let is_delivered = parcel.deliveries.values().any(|state| *state == DeliveryState::Delivered);
+    is_delivered && !parcel.deliveries.keys().any(|target| targets.configured().contains(target))
+}
