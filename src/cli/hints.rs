@@ -101,9 +101,6 @@ impl Place {
             TargetError::OldMaildir(_) => {
                 format!("bring back a newer copy; {accept}: mail that this copy lacks is not fetched again")
             }
-            TargetError::Damaged(path) => {
-                format!("look for another copy of {}; nothing else is held up", shown_path(path))
-            }
             TargetError::Conflict(_) => format!(
                 "compare the files of that name in tmp/ and in new/ or cur/, move one away, then {}",
                 self.again

@@ -42,9 +42,6 @@ pub enum TargetError {
     /// The Maildir knows of fewer deliveries than the index.
     #[error("the Maildir {} is an older copy of the one that this account delivered to", shown_path(.0))]
     OldMaildir(PathBuf),
-    /// A held message is lost or damaged, and no longer on the server.
-    #[error("the held message {} is missing or damaged, and no longer on the server", shown_path(.0))]
-    Damaged(PathBuf),
     /// A message that was to be delivered is not in the spool.
     #[error("the held message {} is missing", .0.0)]
     Unspooled(DeliveryId),

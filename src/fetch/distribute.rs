@@ -274,8 +274,8 @@ impl Runner<'_, '_> {
             return Ok(true);
         }
         if !parcel.is_listed {
-            let cause = with_causes(&TargetError::Damaged(maildir.root().join(&parcel.parcel.0)));
-            self.problem(Problem::Held { target: String::new(), messages: 1, cause });
+            let path = maildir.root().join(&parcel.parcel.0);
+            self.problem(Problem::Damaged { path });
             return Ok(false);
         }
         self.index.give_up_held(parcel.row)?;

@@ -44,7 +44,7 @@ fn of_target(error: &TargetError) -> Exit {
             }
             _ => Exit::Io,
         },
-        TargetError::Conflict(_) | TargetError::Damaged(_) | TargetError::Unspooled(_) => Exit::Data,
+        TargetError::Conflict(_) | TargetError::Unspooled(_) => Exit::Data,
         TargetError::Missing(_)
         | TargetError::Changed(_)
         | TargetError::OldIndex(_)

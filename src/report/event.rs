@@ -1,5 +1,7 @@
 //! What happens in a run. Every report, the exit code included, is a fold over these.
 
+use std::path::PathBuf;
+
 use crate::model::{Octets, Uid};
 use crate::plan::Plan;
 
@@ -83,6 +85,11 @@ pub enum Problem {
         messages: usize,
         /// What the target says.
         cause: String,
+    },
+    /// A held message is missing or damaged, and no longer on the server.
+    Damaged {
+        /// Where it lay.
+        path: PathBuf,
     },
     /// A target will never take these messages: they lie in the quarantine.
     Rejected {

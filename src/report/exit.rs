@@ -100,7 +100,8 @@ impl Exit {
             Self::Usage => "the command line makes no sense, an account is unknown",
             Self::Data => {
                 "the index is broken, lost or no index; a message vanished before it was delivered; two files claim one \
-                 delivery"
+                 delivery; a target will never take a message, or it is not known whether it has it; a held message is \
+                 damaged"
             }
             Self::UnknownHost => "the server's name has no address",
             Self::Unavailable => {
@@ -151,9 +152,11 @@ impl Problem {
     pub fn exit(&self) -> Exit {
         match self {
             Self::RetrRefused { .. } | Self::DeleRefused { .. } | Self::QuitRejected { .. } => Exit::Unavailable,
-            Self::Vanished { .. } | Self::Unidentified { .. } | Self::Rejected { .. } | Self::InDoubt { .. } => {
-                Exit::Data
-            }
+            Self::Vanished { .. }
+            | Self::Unidentified { .. }
+            | Self::Rejected { .. }
+            | Self::InDoubt { .. }
+            | Self::Damaged { .. } => Exit::Data,
             Self::Held { .. } => Exit::Target,
             Self::Untrusted { .. } | Self::TooBig { .. } | Self::QuitWithheld { .. } => Exit::Io,
             Self::BackingOff { .. } => Exit::TryLater,

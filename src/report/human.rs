@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Event, Exit, Problem, Summary};
-pub use crate::model::printable;
+pub use crate::model::{printable, shown_path};
 
 /// Most refused messages that are named; the others are counted.
 const NAMED_REFUSALS: usize = 3;
@@ -238,7 +238,11 @@ pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
         Problem::DeleRefused { text } => (format!("the server refused to delete a message: {text}"), RETRIED),
         Problem::Held { target, messages, cause } => (
             format!("{target} refuses {}, kept safe in the held Maildir: {cause}", counted(*messages)),
-            "mend it; the next run delivers what is held, and nothing held is deleted on the server",
+            "mend that target; the next run delivers what is held, and nothing held is deleted on the server",
+        ),
+        Problem::Damaged { path } => (
+            format!("the held message {} is missing or damaged, and no longer on the server", shown_path(path)),
+            "look for another copy of that file; nothing else is held up",
         ),
         Problem::Rejected { target, messages, cause } => (
             format!("{target} will never take {}, put into the quarantine: {cause}", counted(*messages)),

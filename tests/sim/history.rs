@@ -13,6 +13,7 @@ use fetchonce::policy::Keep;
 use fetchonce::pop3::{Credentials, Endpoint, TlsMode};
 use fetchonce::report::{Event, Observer};
 
+use crate::places::Layer;
 use crate::world::{Break, HELD, LeftOut, MAILDIR, QUARANTINE, Setting, SimHost, World, stored_form};
 
 pub(crate) const DAY: i64 = 24 * 3600;
@@ -29,8 +30,10 @@ pub(crate) struct Scenario {
     pub(crate) server: Faults,
     /// Commands that every connection is lost by.
     pub(crate) breaks: Vec<Break>,
-    /// The configured Maildir of the runs after the first.
-    pub(crate) later_maildir: &'static str,
+    /// The configured targets.
+    pub(crate) targets: Vec<Target>,
+    /// The only target in the runs after the first, where it is configured anew.
+    pub(crate) later_maildir: Option<&'static str>,
     /// The configured server's name in the runs after the first.
     pub(crate) later_server: &'static str,
     /// Most messages a run fetches; the clean runs at the end have no limit.
@@ -47,7 +50,8 @@ impl Scenario {
             left_out: None,
             server: Faults::default(),
             breaks: Vec::new(),
-            later_maildir: MAILDIR,
+            targets: vec![Target::maildir(MAILDIR)],
+            later_maildir: None,
             later_server: "localhost",
             limit: None,
             expected: expected(maildrop),
@@ -55,7 +59,7 @@ impl Scenario {
     }
 
     fn job(&self, run: usize) -> Job {
-        let maildir = if run == 0 { MAILDIR } else { self.later_maildir };
+        let anew = self.later_maildir.filter(|_| run > 0).map(|path| vec![Target::maildir(path)]);
         let server = if run == 0 { "localhost" } else { self.later_server };
         Job {
             identity: Identity { server: server.into(), ..identity() },
@@ -70,7 +74,7 @@ impl Scenario {
             tracer: None,
             keep: self.keep,
             deliver: Some(Destination {
-                targets: vec![Target::maildir(maildir)],
+                targets: anew.unwrap_or_else(|| self.targets.clone()),
                 held: HELD.into(),
                 quarantine: QUARANTINE.into(),
             }),
@@ -103,7 +107,8 @@ pub(crate) struct Ran {
 }
 
 /// Runs the program once; `run` counts the runs of the history from 0.
-pub(crate) fn run(world: World, scenario: &Scenario, run: usize, mut setting: Setting) -> Ran {
+pub(crate) fn run(mut world: World, scenario: &Scenario, run: usize, mut setting: Setting) -> Ran {
+    world.targets.clone_from(&scenario.targets);
     if setting.connections.is_empty() {
         setting.connections = vec![scenario.server.clone(); 4];
     }
@@ -214,12 +219,14 @@ fn check_delivered(world: &World, scenario: &Scenario) -> Result<(), Violation> 
     if let Some(message) = world.lost_at_expunge.first() {
         return Err(Violation::LostAtExpunge(format!("{message:?}")));
     }
-    for (layer, found) in [("volatile", world.delivered()), ("durable", world.durably_delivered())] {
+    let layers = [Layer::Volatile, Layer::Durable];
+    for (target, layer) in world.targets.iter().flat_map(|target| layers.map(|layer| (target, layer))) {
+        let found = world.in_target(target, layer);
         if found == scenario.expected {
             continue;
         }
         let count = |all: &[Arc<Vec<u8>>], one: &Arc<Vec<u8>>| all.iter().filter(|other| *other == one).count();
-        let text = |content: &Arc<Vec<u8>>| format!("{layer}: {}", content.escape_ascii());
+        let text = |content: &Arc<Vec<u8>>| format!("{target}, {layer:?}: {}", content.escape_ascii());
         if let Some(lost) = scenario.expected.iter().find(|one| count(&found, one) < count(&scenario.expected, one)) {
             return Err(Violation::Lost(text(lost)));
         }

@@ -8,9 +8,11 @@ mod disk;
 mod explore;
 mod failures;
 mod history;
+mod places;
 mod random;
 mod regressions;
 mod rows;
+mod targets;
 mod weakened;
 mod world;
 

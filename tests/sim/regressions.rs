@@ -107,15 +107,15 @@ fn a_crash_under_another_spelling_of_the_maildir_loses_nothing() {
     for keep in [Keep::None, Keep::Forever] {
         for (first, second) in [(MAILDIR, ALIAS), (ALIAS, MAILDIR)] {
             let mut play = Play::new(keep, &mail);
-            play.scenario.later_maildir = first;
+            play.scenario.later_maildir = Some(first);
             play.runs = 1;
             play.arrive(&mail.messages[0]);
             assert!(error(&play.run()).is_none());
             play.arrive(&mail.messages[1]);
-            play.scenario.later_maildir = second;
+            play.scenario.later_maildir = Some(second);
             let ran = play.run_in(Setting { take_snapshots: true, ..Setting::default() });
             assert!(error(&ran).is_none(), "{keep:?} {second}: {:?}", error(&ran));
-            play.scenario.later_maildir = first;
+            play.scenario.later_maildir = Some(first);
             let mut explorer = Explorer::default();
             for (world, _) in aftermath(ran.snapshots, ran.world) {
                 assert_eq!(explorer.end(world, &play.scenario, play.runs), Ok(()), "{keep:?} {first}, then {second}");
@@ -131,7 +131,7 @@ fn a_maildir_may_be_spelled_either_way_from_run_to_run() {
     let mut play = Play::new(Keep::Forever, &maildrop(&messages));
     play.runs = 1;
     for (at, message) in messages.iter().enumerate() {
-        play.scenario.later_maildir = if at == 0 || at == 5 { MAILDIR } else { ALIAS };
+        play.scenario.later_maildir = Some(if at == 0 || at == 5 { MAILDIR } else { ALIAS });
         play.arrive(message);
         let ran = play.run();
         assert!(error(&ran).is_none(), "run {at}: {:?}", error(&ran));
@@ -152,7 +152,7 @@ fn a_maildir_spelled_anew_or_moved_is_known_though_the_first_run_there_delivers_
         if to == OTHER_MAILDIR {
             play.world.disk.move_folder(Path::new(MAILDIR), Path::new(OTHER_MAILDIR));
         }
-        play.scenario.later_maildir = to;
+        play.scenario.later_maildir = Some(to);
         for attempt in 0..3 {
             let ran = play.run();
             assert!(error(&ran).is_none(), "{to}, run {attempt}: {:?}", error(&ran));

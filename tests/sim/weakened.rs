@@ -99,7 +99,7 @@ fn with_a_row_forgotten_at_ok_to_quit_a_message_is_duplicated() {
 fn with_the_configured_target_probed_a_message_is_lost() {
     let rules = Rules { target_to_probe: |_, configured| configured, ..Rules::default() };
     let maildrop = maildrop(1, false);
-    let honest = Scenario { later_maildir: OTHER_MAILDIR, ..Scenario::new(Keep::None, &maildrop) };
+    let honest = Scenario { later_maildir: Some(OTHER_MAILDIR), ..Scenario::new(Keep::None, &maildrop) };
     assert_eq!(first_violation(&honest, &maildrop, &[Faults::default()], Crashes::One), None);
     let weak = Scenario { rules, ..honest };
     assert_lost(first_violation(&weak, &maildrop, &[Faults::default()], Crashes::One).as_ref());

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use fetchonce::demo::{Connection, Event as ServerEvent, Faults, Maildrop, Message};
 use fetchonce::host::{ConnectError, Host, NewFile, Stat, Wire};
-use fetchonce::model::{Octets, Timestamp};
+use fetchonce::model::{Octets, Target, Timestamp};
 
 use crate::disk::Disk;
+use crate::places::Layer;
 use crate::rows::Image;
 
 pub(crate) const ROOT: &str = "/home";
@@ -38,6 +39,8 @@ pub(crate) struct World {
     pub(crate) expunged: Vec<Message>,
     /// Messages that were expunged while the durable layer did not hold them.
     pub(crate) lost_at_expunge: Vec<Message>,
+    /// Where mail is delivered to in this history.
+    pub(crate) targets: Vec<Target>,
 }
 
 impl World {
@@ -51,6 +54,7 @@ impl World {
             removed: Vec::new(),
             expunged: Vec::new(),
             lost_at_expunge: Vec::new(),
+            targets: vec![Target::maildir(MAILDIR)],
         }
     }
 
@@ -60,28 +64,9 @@ impl World {
         self.disk.after_power_cut().into_iter().map(outcome).collect()
     }
 
-    /// The messages that readers see or have removed.
+    /// The messages that readers of the first target see or have removed.
     pub(crate) fn delivered(&self) -> Vec<Arc<Vec<u8>>> {
-        let mut all = self.removed.clone();
-        for folder in ["new", "cur"] {
-            for maildir in [MAILDIR, OTHER_MAILDIR] {
-                all.extend(self.disk.contents(&Path::new(maildir).join(folder)));
-            }
-        }
-        all.sort();
-        all
-    }
-
-    /// What would be left of them after the worst power cut.
-    pub(crate) fn durably_delivered(&self) -> Vec<Arc<Vec<u8>>> {
-        let mut all = self.removed.clone();
-        for folder in ["new", "cur"] {
-            for maildir in [MAILDIR, OTHER_MAILDIR] {
-                all.extend(self.disk.durable_contents(&Path::new(maildir).join(folder)));
-            }
-        }
-        all.sort();
-        all
+        self.in_target(&self.targets[0], Layer::Volatile)
     }
 
     /// A mail reader acts on what it sees in `new/`.
@@ -113,7 +98,8 @@ impl World {
         let expunged = self.expunged.iter().filter(|other| stored_form(&other.wire) == stored).count();
         // A held message is durable too, and a server may expunge whatever was RETRed.
         let held = self.disk.durable_contents(&Path::new(HELD).join("new"));
-        if count(&self.durably_delivered()) + count(&held) < expunged {
+        let is_safe = |target| count(&self.in_target(target, Layer::Durable)) + count(&held) >= expunged;
+        if !self.targets.iter().all(is_safe) {
             self.lost_at_expunge.push(message);
         }
     }

@@ -1,0 +1,59 @@
+//! What lies in each target, read apart from the program.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fetchonce::model::Target;
+
+use crate::disk::Disk;
+use crate::world::{MAILDIR, OTHER_MAILDIR, World};
+
+type Contents = Vec<Arc<Vec<u8>>>;
+
+/// Which of what was written counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Layer {
+    /// What readers see now.
+    Volatile,
+    /// What the worst power cut would leave.
+    Durable,
+}
+
+impl Layer {
+    fn contents(self, disk: &Disk, folder: &Path) -> Contents {
+        match self {
+            Self::Volatile => disk.contents(folder),
+            Self::Durable => disk.durable_contents(folder),
+        }
+    }
+}
+
+impl World {
+    /// The messages that a target has, or had before a reader removed them, sorted.
+    pub(crate) fn in_target(&self, target: &Target, layer: Layer) -> Contents {
+        let mut all = match target {
+            Target::Maildir(folder) => self.in_maildir(&folder.path, layer),
+            other => panic!("no reader of {other}"),
+        };
+        all.sort();
+        all
+    }
+
+    fn in_maildir(&self, path: &Path, layer: Layer) -> Contents {
+        let mut all = Vec::new();
+        let mut roots = vec![path];
+        if path == Path::new(MAILDIR) {
+            all.extend(self.removed.iter().cloned());
+            // Where an only target is configured anew, what it delivered before lies in the other one.
+            if self.targets.len() == 1 {
+                roots.push(Path::new(OTHER_MAILDIR));
+            }
+        }
+        for root in roots {
+            for sub in ["new", "cur"] {
+                all.extend(layer.contents(&self.disk, &root.join(sub)));
+            }
+        }
+        all
+    }
+}
