@@ -11,9 +11,10 @@ use super::hints::{AGAIN_OPTION, Place};
 use super::manage::{Opened, open};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
-use crate::deliver::maildir::{Known, Maildir};
+use crate::deliver::maildir::Maildir;
+use crate::deliver::marker::Known;
 use crate::index::{Index, Target};
-use crate::model::{RowId, shown_path};
+use crate::model::{FolderTarget, RowId, shown_path};
 use crate::report::Exit;
 use crate::report::human::counted;
 
@@ -67,8 +68,8 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
 
 fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) -> Result<String, Failure> {
     let accept = || {
-        let (maildir, marker) = Maildir::create(&world.host, &target.path, index.id())?;
-        Ok((maildir.generation()?, marker))
+        let (maildir, marker) = Maildir::create(&world.host, &FolderTarget::new(&target.path), index.id())?;
+        Ok((maildir.folder().generation()?, marker))
     };
     let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
     index.accept_target(target.id, &marker, generation).map_err(|error| place.failure(error))?;
@@ -98,7 +99,7 @@ pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place, configured: 
     for (target, rows) in by_target {
         let target = index.target(target).map_err(|error| place.failure(error))?;
         let known = Known { marker: &target.marker, generation: target.generation };
-        let open = |path: &Path| Maildir::open(&world.host, path, index.id(), known);
+        let open = |path: &Path| Maildir::open(&world.host, &FolderTarget::new(path), index.id(), known);
         match open(&target.path) {
             Ok(_) => {}
             Err(_) if is_new && open(configured).is_ok() => {}

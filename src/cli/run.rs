@@ -17,11 +17,11 @@ use super::watch::Watch;
 use super::{World, watch_signals};
 use crate::config::{Account, PasswordSource, Target, Tls};
 use crate::deliver::TargetError;
-use crate::deliver::maildir::create_dirs;
+use crate::deliver::folders::create_dirs;
 use crate::fetch::{self, Destination, Job, Outcome};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
-use crate::model::{self, shown_path};
+use crate::model::{self, FileStyle, shown_path};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
@@ -67,7 +67,8 @@ pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<
     let width = chosen.accounts.iter().map(|account| account.name.as_str().len()).max().unwrap_or(0);
     let works: Vec<Work> = chosen.accounts.iter().map(|account| prepare(world, account, &chosen, args)).collect();
     if !args.dry_run && !works.is_empty() {
-        create_dirs(&world.host, &chosen.state_dir).map_err(|error| is_safe(no_state(&chosen.state_dir, error)))?;
+        create_dirs(&world.host, &chosen.state_dir, &FileStyle::default())
+            .map_err(|error| is_safe(no_state(&chosen.state_dir, error)))?;
     }
     // From here on a signal lets each account end in order; a prompt before could not be left by one.
     watch_signals(&world.interrupted)?;

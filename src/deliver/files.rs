@@ -5,15 +5,26 @@ use std::sync::Arc;
 
 use super::TargetError;
 use super::parcel::{Deliver, Outcome, Parcel, Prepared, Promised, Settled};
-use super::staging::Staging;
+use super::staging::{Staged, Staging};
 use crate::host::Host;
-use crate::model::{DeliveryId, Octets, Promise, Timestamp, limits};
+use crate::model::{ContentId, DeliveryId, Octets, Promise, Timestamp, limits};
 use crate::recover::{self, Found, Resolution};
 
 /// A folder with a file a message.
 pub trait FileStore {
     /// Where its messages are written first.
     fn staging(&self) -> &Staging<'_>;
+
+    /// Writes a parcel there.
+    fn stage(&self, parcel: &Parcel<'_>) -> Result<(Staged, ContentId), TargetError> {
+        self.staging().copy_in(&mut *parcel.open()?)
+    }
+
+    /// Makes the folders that these deliveries are renamed into, durably: a file whose folder does not outlive a power
+    /// cut is in neither place.
+    fn make_places(&self, _deliveries: &[DeliveryId]) -> Result<(), TargetError> {
+        Ok(())
+    }
 
     /// Renames a durable message to its place, after its INTENT is committed.
     fn place(&self, delivery: &DeliveryId, octets: Octets) -> Result<(), TargetError>;
@@ -54,7 +65,10 @@ pub fn settle(
             found = store.probe(delivery, true)?;
         }
         match resolve(found, *at, now) {
-            Resolution::RenameThenDelivered => store.place(delivery, *octets)?,
+            Resolution::RenameThenDelivered => {
+                store.make_places(std::slice::from_ref(delivery))?;
+                store.place(delivery, *octets)?;
+            }
             Resolution::UnlinkThenDelivered => store.staging().discard(delivery)?,
             Resolution::SyncThenDelivered | Resolution::TakenAway => {}
             Resolution::Conflict => return Err(TargetError::Conflict(delivery.clone())),
@@ -97,11 +111,12 @@ impl<S: FileStore> Deliver for Files<'_, S> {
         let mut files = Vec::new();
         let mut stage = || -> Result<(), TargetError> {
             for parcel in parcels {
-                let (message, content) = staging.copy_in(&mut *parcel.open()?)?;
+                let (message, content) = self.store.stage(parcel)?;
                 files.push((message.delivery().clone(), message.inode(), content.octets));
                 staged.push(message);
             }
-            staging.sync(std::mem::take(&mut staged))
+            staging.sync(std::mem::take(&mut staged))?;
+            self.store.make_places(&deliveries(&files))
         };
         if let Err(error) = stage() {
             // Before INTENT nothing is promised: the next attempt uses new files.
@@ -137,8 +152,7 @@ impl Prepared for Ready<'_> {
     fn perform(self: Box<Self>) -> Vec<Outcome> {
         let placed: Vec<Result<(), TargetError>> =
             self.files.iter().map(|(delivery, _, octets)| self.store.place(delivery, *octets)).collect();
-        let deliveries: Vec<DeliveryId> = self.files.iter().map(|(delivery, ..)| delivery.clone()).collect();
-        let synced = self.store.sync_placed(&deliveries).map_err(Arc::new);
+        let synced = self.store.sync_placed(&deliveries(&self.files)).map_err(Arc::new);
         let outcome = |placed| match (placed, &synced) {
             // It lies where it was staged: the next run settles it.
             (Err(error), _) => Outcome::InDoubt(error),
@@ -147,6 +161,10 @@ impl Prepared for Ready<'_> {
         };
         placed.into_iter().map(outcome).collect()
     }
+}
+
+fn deliveries(files: &[(DeliveryId, u64, Octets)]) -> Vec<DeliveryId> {
+    files.iter().map(|(delivery, ..)| delivery.clone()).collect()
 }
 
 fn promised_file(promised: &Promised<'_>) -> Option<PromisedFile> {

@@ -4,9 +4,11 @@
 //! durable, (the index commits DELIVERED). A single Maildir takes messages straight from the session ([`staging`]); every
 //! other target, and several of them, are served from the spool ([`parcel`]).
 
+pub mod eml;
 pub mod files;
+pub mod folders;
 pub mod maildir;
-mod marker;
+pub mod marker;
 pub mod parcel;
 pub mod staging;
 pub mod survey;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::TargetError;
 use crate::content::Digester;
+use crate::header::Header;
 use crate::host::{Host, NewFile};
-use crate::model::{ContentId, DeliveryId, hex};
+use crate::model::{ContentId, DeliveryId, FileStyle, Mtime, Timestamp, hex};
 
 /// Octets copied at a time.
 const COPY_OCTETS: usize = 64 * 1024;
@@ -18,10 +19,12 @@ pub struct Staging<'h> {
     folder: PathBuf,
     index_id: String,
     host_name: String,
+    style: FileStyle,
 }
 
 /// A message being written.
-pub struct Incoming {
+pub struct Incoming<'h> {
+    staging: Staging<'h>,
     file: Box<dyn NewFile>,
     delivery: DeliveryId,
     path: PathBuf,
@@ -36,8 +39,9 @@ pub struct Staged {
 }
 
 impl<'h> Staging<'h> {
-    pub(super) fn new(host: &'h dyn Host, folder: PathBuf, index_id: &str) -> Self {
-        Self { host, folder, index_id: index_id.to_owned(), host_name: safe_host_name(&host.name()) }
+    pub(super) fn new(host: &'h dyn Host, folder: PathBuf, index_id: &str, style: &FileStyle) -> Self {
+        let host_name = safe_host_name(&host.name());
+        Self { host, folder, index_id: index_id.to_owned(), host_name, style: style.clone() }
     }
 
     /// What every file name of this index begins its second part with.
@@ -46,27 +50,29 @@ impl<'h> Staging<'h> {
         format!(".F{}_", self.index_id)
     }
 
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Begins a message under a name that is unique for ever.
-    pub fn begin(&self) -> Result<Incoming, TargetError> {
+    pub fn begin(&self) -> Result<Incoming<'h>, TargetError> {
+        self.begin_as(&self.host.now().0.to_string())
+    }
+
+    /// The same, with `first` before what is unique in the name.
+    pub(super) fn begin_as(&self, first: &str) -> Result<Incoming<'h>, TargetError> {
         let mut random = [0; 8];
         self.host.fill_random(&mut random);
-        let seconds = self.host.now().0;
-        let delivery = DeliveryId(format!("{seconds}{}{}.{}", self.own_mark(), hex(&random), self.host_name));
+        let delivery = DeliveryId(format!("{first}{}{}.{}", self.own_mark(), hex(&random), self.host_name));
         let path = self.path(&delivery);
         let file = self.host.create_new(&path).map_err(TargetError::io("create", &path))?;
-        Ok(Incoming { file, delivery, path })
+        Ok(Incoming { staging: self.clone(), file, delivery, path })
     }
 
     /// Copies a message in stored form.
     pub fn copy_in(&self, from: &mut dyn Read) -> Result<(Staged, ContentId), TargetError> {
-        let mut incoming = self.begin()?;
-        let copied = incoming.fill(from);
-        if copied.is_err() {
-            // Nothing was promised; what cannot be removed now is swept by the next run.
-            let _ = self.discard(&incoming.delivery);
-        }
-        let content = copied?;
-        Ok((incoming.finish()?, content))
+        self.begin()?.copy(from)
     }
 
     /// Makes staged files and their names durable. After an error nothing of them may be trusted.
@@ -109,7 +115,18 @@ impl<'h> Staging<'h> {
     }
 }
 
-impl Incoming {
+impl Incoming<'_> {
+    /// Takes a whole message in stored form.
+    pub(super) fn copy(mut self, from: &mut dyn Read) -> Result<(Staged, ContentId), TargetError> {
+        let (staging, delivery) = (self.staging.clone(), self.delivery.clone());
+        let copied = self.fill(from).and_then(|content| Ok((self.finish()?, content)));
+        if copied.is_err() {
+            // Nothing was promised; what cannot be removed now is swept by the next run.
+            let _ = staging.discard(&delivery);
+        }
+        copied
+    }
+
     /// Appends octets in stored form.
     pub fn write(&mut self, stored: &[u8]) -> io::Result<()> {
         self.file.write_all(stored)
@@ -124,7 +141,24 @@ impl Incoming {
     /// Ends the message.
     pub fn finish(self) -> Result<Staged, TargetError> {
         let inode = self.file.inode().map_err(TargetError::io("look at", &self.path))?;
+        let FileStyle { mtime, mode, group } = &self.staging.style;
+        if !self.staging.style.is_private() {
+            let set = self.file.set_access(*mode, group.as_deref());
+            set.map_err(TargetError::io("set the permissions of", &self.path))?;
+        }
+        if *mtime == Mtime::Date {
+            self.date().map_err(TargetError::io("set the time of", &self.path))?;
+        }
         Ok(Staged { file: self.file, delivery: self.delivery, path: self.path, inode })
+    }
+
+    /// Gives the file the time of the message's Date field, where that is possible: between 1970 and now.
+    fn date(&self) -> io::Result<()> {
+        let header = Header::read(&mut *self.staging.host.open(&self.path)?)?;
+        match header.date() {
+            Some(date) if (Timestamp(0)..=self.staging.host.now()).contains(&date) => self.file.set_modified(date),
+            _ => Ok(()),
+        }
     }
 
     fn fill(&mut self, from: &mut dyn Read) -> Result<ContentId, TargetError> {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::TargetError;
-use super::maildir::{is_something_else, missing_dirs};
-use super::marker;
+use super::folders::missing_dirs;
+use super::maildir::{LAYOUT, is_something_else};
+use super::marker::read_marker;
 use crate::host::Host;
 use crate::model::Octets;
 
@@ -34,7 +35,7 @@ pub fn survey(host: &dyn Host, root: &Path) -> Result<Survey, TargetError> {
     for sub in ["tmp", "new"].iter().filter(|sub| names.iter().any(|name| name == *sub)) {
         may_write(host, &root.join(sub))?;
     }
-    Ok(Survey::Folder { marker: marker::read(host, root)? })
+    Ok(Survey::Folder { marker: read_marker(host, root, LAYOUT)? })
 }
 
 /// Whether mail can be put into the Maildir at `root`, which is known to be one.
@@ -73,6 +74,7 @@ mod tests {
     use super::super::maildir::Maildir;
     use super::*;
     use crate::host::RealHost;
+    use crate::model::FolderTarget;
 
     #[test]
     fn a_survey_finds_what_create_would_meet_and_makes_nothing() {
@@ -89,7 +91,7 @@ mod tests {
 
         fs::create_dir_all(&root).unwrap();
         assert_eq!(survey(&host, &root).unwrap(), Survey::Folder { marker: None });
-        let (_, marker) = Maildir::create(&host, &root, "0123").unwrap();
+        let (_, marker) = Maildir::create(&host, &FolderTarget::new(&root), "0123").unwrap();
         assert_eq!(survey(&host, &root).unwrap(), Survey::Folder { marker: Some(marker) });
         may_deliver(&host, &root).unwrap();
 

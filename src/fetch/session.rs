@@ -264,7 +264,7 @@ impl<'r> Runner<'r, '_> {
     /// Refuses to RETR what would fill the disk: then QUIT is still allowed. A full disk ends the run.
     fn has_space(&mut self, targets: &mut Targets<'_>, batch: &Batch, fetch: &Fetch) -> Result<bool, FetchError> {
         let floor = limits::FREE_SPACE_FLOOR_OCTETS;
-        let free = targets.get(self.index, batch.target())?.free_space()?;
+        let free = targets.get(self.index, batch.target())?.folder().free_space()?;
         let needed = Octets(fetch.listed.size.unwrap_or_default().0.saturating_add(floor));
         if free.0 < floor {
             return Err(FetchError::NoSpace { free, needed });

@@ -5,14 +5,17 @@ use std::path::Path;
 
 use super::{Destination, FetchError};
 use crate::deliver::TargetError;
+use crate::deliver::eml::Eml;
 use crate::deliver::files::Files;
-use crate::deliver::maildir::{Known, Maildir, create_dirs};
+use crate::deliver::folders::create_dirs;
+use crate::deliver::maildir::Maildir;
+use crate::deliver::marker::{Known, MarkedFolder};
 use crate::deliver::parcel::Deliver;
 use crate::host::Host;
 use crate::index::{HELD, Index, QUARANTINE, Target as Recorded};
-use crate::model::{InDoubt, Target};
+use crate::model::{FileStyle, FolderTarget, InDoubt, Target, shown_path};
 
-const MAILDIR: &str = "maildir";
+const EML: &str = "eml";
 
 /// The targets of a run, by their number in the index.
 pub(super) struct Targets<'h> {
@@ -26,8 +29,10 @@ pub(super) struct Targets<'h> {
 struct Opened<'h> {
     recorded: Recorded,
     deliver: Box<dyn Deliver + 'h>,
-    /// What [`Opened::deliver`] delivers into, where that is a Maildir.
+    /// What [`Opened::deliver`] delivers into, where that is a Maildir,
     maildir: Option<Maildir<'h>>,
+    /// or any folder with a marker.
+    folder: Option<MarkedFolder<'h>>,
     /// Whether the generation was counted up in this run.
     counted: bool,
     /// Whether it takes nothing more in this run.
@@ -51,7 +56,7 @@ impl<'h> Targets<'h> {
 
     fn open_configured(&mut self, index: &mut Index<'_>, target: &'h Target) -> Result<i64, FetchError> {
         match target {
-            Target::Maildir(folder) => self.open_maildir(index, &folder.path, MAILDIR),
+            Target::Maildir(folder) | Target::Eml(folder) => self.open_folder(index, folder, target.kind()),
             _ => Err(TargetError::NotMaildir(self.destination.held.clone()).into()),
         }
     }
@@ -143,9 +148,9 @@ impl<'h> Targets<'h> {
             return Ok(opened.recorded.id);
         }
         if let Some(parent) = path.parent() {
-            create_dirs(self.host, parent)?;
+            create_dirs(self.host, parent, &FileStyle::default())?;
         }
-        self.open_maildir(index, path, kind)
+        self.open_folder(index, &FolderTarget::new(path), kind)
     }
 
     /// Takes note of a spool that moved along with the folder of its index.
@@ -153,7 +158,7 @@ impl<'h> Targets<'h> {
         let path = &self.destination.held;
         let exists = self.host.stat(path).is_ok_and(|stat| stat.is_some());
         if exists && index.target_at(HELD, path)?.is_none() {
-            self.open_maildir(index, path, HELD)?;
+            self.open_folder(index, &FolderTarget::new(path), HELD)?;
         }
         Ok(())
     }
@@ -161,37 +166,37 @@ impl<'h> Targets<'h> {
     /// Counts this run in the target's marker, once, before its first INTENT there: the index first.
     pub(super) fn count_run(&mut self, index: &mut Index<'_>, id: i64) -> Result<(), FetchError> {
         let opened = self.opened(index, id)?;
-        let Some(maildir) = opened.maildir.as_ref().filter(|_| !opened.counted) else { return Ok(()) };
+        let Some(folder) = opened.folder.as_ref().filter(|_| !opened.counted) else { return Ok(()) };
         // A crash between the two left the marker one behind, or not durable: it must never be two behind.
-        maildir.settle_generation(opened.recorded.generation)?;
+        folder.settle_generation(opened.recorded.generation)?;
         let next = opened.recorded.generation + 1;
         index.set_generation(id, next)?;
-        maildir.set_generation(next)?;
+        folder.set_generation(next)?;
         opened.recorded.generation = next;
         opened.counted = true;
         Ok(())
     }
 
-    /// Opens a Maildir, or makes it when this index never delivered there.
+    /// Opens a folder, or makes it when this index never delivered there.
     ///
     /// One that the index knows by another path, because it moved or is spelled in another way, is recognised by its marker.
-    fn open_maildir(&mut self, index: &mut Index<'_>, path: &Path, kind: &str) -> Result<i64, FetchError> {
-        let (maildir, recorded) = if let Some(recorded) = index.target_at(kind, path)? {
-            (open_known(self.host, index, &recorded)?, recorded)
+    fn open_folder(&mut self, index: &mut Index<'_>, target: &FolderTarget, kind: &str) -> Result<i64, FetchError> {
+        let path = &target.path;
+        let opened = if let Some(recorded) = index.target_at(kind, path)? {
+            open_known(self.host, index, target, recorded)?
         } else {
-            let (maildir, marker) = Maildir::create(self.host, path, index.id())?;
+            let (store, marker) = create(self.host, index, target, kind)?;
             let recorded = match index.target_with_marker(kind, &marker)? {
                 Some(recorded) => {
                     index.move_target(recorded.id, path)?;
                     self.open.remove(&recorded.id);
-                    Recorded { path: path.to_owned(), ..recorded }
+                    Recorded { path: path.clone(), ..recorded }
                 }
-                None => index.add_target(kind, path, &marker, maildir.generation()?)?,
+                None => index.add_target(kind, path, &marker, store.folder().generation()?)?,
             };
-            (maildir, recorded)
+            store.opened(self.host, recorded)
         };
-        let id = recorded.id;
-        let opened = opened_maildir(self.host, maildir, recorded);
+        let id = opened.recorded.id;
         self.open.entry(id).or_insert(opened);
         Ok(id)
     }
@@ -199,28 +204,77 @@ impl<'h> Targets<'h> {
     fn opened(&mut self, index: &Index<'_>, id: i64) -> Result<&mut Opened<'h>, FetchError> {
         if !self.open.contains_key(&id) {
             let recorded = index.target(id)?;
-            let maildir = open_known(self.host, index, &recorded)?;
-            self.open.insert(id, opened_maildir(self.host, maildir, recorded));
+            let target = FolderTarget::new(&recorded.path);
+            self.open.insert(id, open_known(self.host, index, &target, recorded)?);
         }
         let missing = || FetchError::Target(TargetError::Missing(self.destination.held.clone()));
         self.open.get_mut(&id).ok_or_else(missing)
     }
 }
 
-fn opened_maildir<'h>(host: &'h dyn Host, maildir: Maildir<'h>, recorded: Recorded) -> Opened<'h> {
-    let deliver = Box::new(Files::new(host, maildir.clone()));
-    Opened { recorded, deliver, maildir: Some(maildir), counted: false, stopped: false }
+/// A folder of one of the kinds that have a marker.
+enum Store<'h> {
+    Maildir(Maildir<'h>),
+    Eml(Eml<'h>),
 }
 
-pub(super) fn open_known<'h>(
+impl<'h> Store<'h> {
+    fn folder(&self) -> &MarkedFolder<'h> {
+        match self {
+            Self::Maildir(maildir) => maildir.folder(),
+            Self::Eml(eml) => eml.folder(),
+        }
+    }
+
+    fn opened(self, host: &'h dyn Host, recorded: Recorded) -> Opened<'h> {
+        let folder = Some(self.folder().clone());
+        let (deliver, maildir): (Box<dyn Deliver + 'h>, _) = match self {
+            Self::Maildir(maildir) => (Box::new(Files::new(host, maildir.clone())), Some(maildir)),
+            Self::Eml(eml) => (Box::new(Files::new(host, eml)), None),
+        };
+        Opened { recorded, deliver, maildir, folder, counted: false, stopped: false }
+    }
+}
+
+fn create<'h>(
+    host: &'h dyn Host,
+    index: &Index<'_>,
+    target: &FolderTarget,
+    kind: &str,
+) -> Result<(Store<'h>, String), FetchError> {
+    if kind == EML {
+        let (eml, marker) = Eml::create(host, target, index.id())?;
+        return Ok((Store::Eml(eml), marker));
+    }
+    let (maildir, marker) = Maildir::create(host, target, index.id())?;
+    Ok((Store::Maildir(maildir), marker))
+}
+
+fn open_known<'h>(
+    host: &'h dyn Host,
+    index: &Index<'_>,
+    target: &FolderTarget,
+    recorded: Recorded,
+) -> Result<Opened<'h>, FetchError> {
+    let known = Known { marker: &recorded.marker, generation: recorded.generation };
+    let store = if recorded.kind == EML {
+        Store::Eml(Eml::open(host, target, index.id(), known)?)
+    } else {
+        Store::Maildir(Maildir::open(host, target, index.id(), known)?)
+    };
+    Ok(store.opened(host, recorded))
+}
+
+/// The Maildir that was recorded, opened for a repair.
+pub(super) fn open_maildir<'h>(
     host: &'h dyn Host,
     index: &Index<'_>,
     recorded: &Recorded,
 ) -> Result<Maildir<'h>, FetchError> {
     let known = Known { marker: &recorded.marker, generation: recorded.generation };
-    Ok(Maildir::open(host, &recorded.path, index.id(), known)?)
+    Ok(Maildir::open(host, &FolderTarget::new(&recorded.path), index.id(), known)?)
 }
 
 fn recorded_name(recorded: &Recorded) -> String {
-    format!("{}:{}", recorded.kind, crate::model::shown_path(&recorded.path))
+    format!("{}:{}", recorded.kind, shown_path(&recorded.path))
 }

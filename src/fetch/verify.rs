@@ -1,7 +1,7 @@
 //! Repairs what a failed sync left UNTRUSTED.
 
 use super::FetchError;
-use super::targets::open_known;
+use super::targets::open_maildir;
 use crate::deliver::maildir::Rewritten;
 use crate::host::Host;
 use crate::index::{DeliveryState, Finding, Index, Journal};
@@ -25,7 +25,7 @@ pub struct Repaired {
 pub fn repair(host: &dyn Host, index: &mut Index<'_>) -> Result<Repaired, FetchError> {
     let mut repaired = Repaired::default();
     for placed in index.untrusted()? {
-        let maildir = open_known(host, index, &index.target(placed.target)?)?;
+        let maildir = open_maildir(host, index, &index.target(placed.target)?)?;
         match maildir.rewrite(&placed.delivery, &placed.content)? {
             Rewritten::Durable => {
                 index.trust(placed.row)?;
@@ -59,7 +59,7 @@ fn repair_delivery(
         return Ok(());
     };
     let delivery = DeliveryId(name.clone());
-    let maildir = open_known(host, index, &index.target(journal.target)?)?;
+    let maildir = open_maildir(host, index, &index.target(journal.target)?)?;
     let found = maildir.rewrite(&delivery, &parcel.content)?;
     let state = (found == Rewritten::Durable).then_some(DeliveryState::Delivered);
     if found == Rewritten::Corrupt {

@@ -39,6 +39,9 @@ pub trait Host: Sync {
     /// Makes one directory, mode 0700.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// Gives a directory that was just made permissions, and a group by its name.
+    fn set_dir_access(&self, path: &Path, mode: u32, group: Option<&str>) -> io::Result<()>;
+
     /// Makes a file that did not exist, mode 0600, without following a symbolic link.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>>;
 
@@ -102,6 +105,12 @@ pub trait Wire: Read + Write + Send + Sync + fmt::Debug {
 pub trait NewFile: Write + Send {
     /// The inode number, to recognise the file after a crash.
     fn inode(&self) -> io::Result<u64>;
+
+    /// Gives it permissions, and a group by its name.
+    fn set_access(&self, mode: u32, group: Option<&str>) -> io::Result<()>;
+
+    /// Sets the time of its last modification.
+    fn set_modified(&self, time: Timestamp) -> io::Result<()>;
 
     /// Makes the content durable.
     fn sync(&mut self) -> io::Result<()>;

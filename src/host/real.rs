@@ -1,16 +1,17 @@
 //! The machine itself.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::unistd::Group;
 use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags, renameat_with};
 
 use super::{ConnectError, Host, NewFile, Stat, Wire};
@@ -144,6 +145,12 @@ impl Host for RealHost {
         DirBuilder::new().mode(0o700).create(path)
     }
 
+    fn set_dir_access(&self, path: &Path, mode: u32, group: Option<&str>) -> io::Result<()> {
+        self.steps.step();
+        let flags = no_follow() | i32::try_from(OFlags::DIRECTORY.bits()).unwrap_or(0);
+        set_access(&OpenOptions::new().read(true).custom_flags(flags).open(path)?, mode, group)
+    }
+
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         self.steps.step();
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(no_follow()).open(path)?;
@@ -254,6 +261,16 @@ impl Host for RealHost {
     }
 }
 
+/// The group first: some systems take permissions back when a file changes hands.
+fn set_access(file: &File, mode: u32, group: Option<&str>) -> io::Result<()> {
+    if let Some(name) = group {
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("there is no group {name:?}"));
+        let group = Group::from_name(name)?.ok_or_else(unknown)?;
+        std::os::unix::fs::fchown(file, None, Some(group.gid.as_raw()))?;
+    }
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
 fn files_len(work: &Mutex<std::slice::IterMut<'_, Box<dyn NewFile>>>) -> usize {
     work.lock().map_or(0, |files| files.len())
 }
@@ -280,6 +297,15 @@ impl Write for RealFile {
 impl NewFile for RealFile {
     fn inode(&self) -> io::Result<u64> {
         Ok(rustix::fs::fstat(self.file.as_fd())?.st_ino)
+    }
+
+    fn set_access(&self, mode: u32, group: Option<&str>) -> io::Result<()> {
+        set_access(&self.file, mode, group)
+    }
+
+    fn set_modified(&self, time: Timestamp) -> io::Result<()> {
+        let since = Duration::from_secs(u64::try_from(time.0).map_err(|_| io::ErrorKind::InvalidInput)?);
+        self.file.set_modified(SystemTime::UNIX_EPOCH + since)
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -45,6 +45,28 @@ pub struct FileStyle {
     pub group: Option<String>,
 }
 
+impl FolderTarget {
+    /// A folder whose files are its owner's alone, dated by their arrival.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), style: FileStyle::default() }
+    }
+}
+
+impl FileStyle {
+    /// Whether its files are their owner's alone.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.mode == limits::PRIVATE_MODE && self.group.is_none()
+    }
+
+    /// The permissions of a folder for such files: who may read may also search.
+    #[must_use]
+    pub fn folder_mode(&self) -> u32 {
+        self.mode | ((self.mode & 0o444) >> 2)
+    }
+}
+
 impl Default for FileStyle {
     fn default() -> Self {
         Self { mtime: Mtime::Arrival, mode: limits::PRIVATE_MODE, group: None }
@@ -157,7 +179,7 @@ impl Target {
     /// A Maildir whose files are its owner's alone, dated by their arrival.
     #[must_use]
     pub fn maildir(path: impl Into<PathBuf>) -> Self {
-        Self::Maildir(FolderTarget { path: path.into(), style: FileStyle::default() })
+        Self::Maildir(FolderTarget::new(path))
     }
 
     /// The word that its kind begins with in the configuration.

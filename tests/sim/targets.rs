@@ -1,7 +1,7 @@
 //! Several targets, and targets other than a Maildir: each gets every message exactly once, whatever fails where.
 
 use fetchonce::demo::{Faults, Quit};
-use fetchonce::model::Target;
+use fetchonce::model::{FolderTarget, Target};
 use fetchonce::policy::Keep;
 
 use crate::KEEPS;
@@ -35,6 +35,15 @@ fn two_maildirs_get_every_message_once() {
     let targets = [Target::maildir(MAILDIR), Target::maildir(OTHER_MAILDIR)];
     let of_two = explore(&targets, 2, Crashes::One, &some_faults()[..1]);
     let of_one = explore(&targets, 1, Crashes::Two, &some_faults());
+    assert!(of_two > 1000 && of_one > 1000, "{of_two} and {of_one} histories");
+}
+
+/// I2, I3, I4: the folders of a year and of a month are made along with the first message.
+#[test]
+fn plain_files_get_every_message_once() {
+    let targets = [Target::Eml(FolderTarget::new("/home/Archive"))];
+    let of_two = explore(&targets, 2, Crashes::One, &some_faults()[..1]);
+    let of_one = explore(&targets, 1, Crashes::Two, &some_faults()[..1]);
     assert!(of_two > 1000 && of_one > 1000, "{of_two} and {of_one} histories");
 }
 

@@ -352,6 +352,10 @@ impl Host for SimHost {
         self.disk_step()?.world.disk.create(&real(path), true).map(drop)
     }
 
+    fn set_dir_access(&self, _path: &Path, _mode: u32, _group: Option<&str>) -> io::Result<()> {
+        Ok(())
+    }
+
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         let mut shared = self.disk_step()?;
         let path = real(path);
@@ -465,6 +469,14 @@ impl Write for SimFile {
 impl NewFile for SimFile {
     fn inode(&self) -> io::Result<u64> {
         Ok(self.inode)
+    }
+
+    fn set_access(&self, _mode: u32, _group: Option<&str>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_modified(&self, _time: Timestamp) -> io::Result<()> {
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {

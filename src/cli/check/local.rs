@@ -8,12 +8,13 @@ use super::super::hints::Place;
 use super::super::state::{has_content, known_by_another_name, lost_index, no_state};
 use super::{AFTER_A_FAILURE, Checkup};
 use crate::config::Target;
-use crate::deliver::maildir::{Known, Maildir};
+use crate::deliver::maildir::Maildir;
+use crate::deliver::marker::Known;
 use crate::deliver::survey::{self, Survey};
 use crate::fetch::FetchError;
 use crate::host::{AccountLock, Host, LockError};
 use crate::index::{Index, IndexError};
-use crate::model::{Octets, Timestamp, limits, shown_path};
+use crate::model::{FolderTarget, Octets, Timestamp, limits, shown_path};
 use crate::report::calendar::minute;
 use crate::report::finding::{Area, Finding, Verdict};
 use crate::report::human::{counted, single};
@@ -191,7 +192,7 @@ fn look_at_target(host: &dyn Host, maildir: &Path, index: Option<&Index<'_>>) ->
     let known = index.map_or(Ok(None), |index| index.target_at("maildir", maildir))?;
     if let (Some(index), Some(target)) = (index, known) {
         let known = Known { marker: &target.marker, generation: target.generation };
-        Maildir::open(host, maildir, index.id(), known)?;
+        Maildir::open(host, &FolderTarget::new(maildir), index.id(), known)?;
         survey::may_deliver(host, maildir)?;
         return Ok(shown_path(maildir));
     }

@@ -265,6 +265,9 @@ impl Host for Script {
     fn create_dir(&self, _: &Path) -> io::Result<()> {
         unreachable!()
     }
+    fn set_dir_access(&self, _: &Path, _: u32, _: Option<&str>) -> io::Result<()> {
+        unreachable!()
+    }
     fn create_new(&self, _: &Path) -> io::Result<Box<dyn NewFile>> {
         unreachable!()
     }
