@@ -1,6 +1,7 @@
 //! `account accept-target`: a Maildir is taken as it is now, and what was interrupted in a lost one is fetched again.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -22,8 +23,8 @@ use crate::report::human::counted;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) name: &'a AccountName,
-    /// The Maildir, for an account that no configuration knows.
-    pub(super) into: Option<&'a str>,
+    /// The Maildirs, where the account has several or no configuration knows it.
+    pub(super) into: &'a [OsString],
     /// Interrupted deliveries into a lost Maildir are fetched again.
     pub(super) interrupted_again: bool,
 }
@@ -37,10 +38,10 @@ pub(super) struct Lost {
 /// `account accept-target ACCOUNT`.
 pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) -> Result<Exit, Failure> {
     let Wanted { name, into, interrupted_again } = wanted;
-    let (path, place) = global.target(name, into)?;
+    let (maildirs, place) = global.maildirs(name, into)?;
     let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
     let Opened { place, mut index, lock: _lock } = open(world, &state_dir, place)?;
-    let lost = lost(world, &index, &place, &path)?;
+    let lost = lost(world, &index, &place)?;
     if let Some(lost) = lost.first()
         && !interrupted_again
     {
@@ -56,11 +57,20 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
     if interrupted_again && lost.is_empty() {
         told.push_str("no delivery was interrupted in a Maildir that is lost: none is fetched again\n");
     }
-    match index.target_at("maildir", &path).map_err(|error| place.failure(error))? {
-        Some(target) => told.push_str(&accept(world, &mut index, &place, &target)?),
-        None => {
-            let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown_path(&path));
+    let mut accepted = 0;
+    for path in &maildirs {
+        match index.target_at("maildir", path).map_err(|error| place.failure(error))? {
+            Some(target) => {
+                told.push_str(&accept(world, &mut index, &place, &target)?);
+                accepted += 1;
+            }
+            None => {
+                let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown_path(path));
+            }
         }
+    }
+    if accepted > 0 {
+        told.push_str(&not_fetched_again(&index, &place)?);
     }
     world.screen.say(&told);
     Ok(Exit::Fine)
@@ -73,28 +83,35 @@ fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) 
     };
     let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
     index.accept_target(target.id, &marker, generation).map_err(|error| place.failure(error))?;
-    let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
     let mut told = format!("{} delivers to {} as it is now\n", place.name, shown_path(&target.path));
-    let delivered = usize::try_from(delivered).unwrap_or(usize::MAX);
-    if delivered > 0 {
-        let are = if delivered == 1 { "is" } else { "are" };
-        let _ = writeln!(told, "the {} delivered so far {are} not fetched again", counted(delivered));
-    }
     if generation > target.generation {
         told.push_str("this index is an old copy: mail delivered since it was made may come a second time\n");
     }
     Ok(told)
 }
 
+fn not_fetched_again(index: &Index<'_>, place: &Place) -> Result<String, Failure> {
+    let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
+    let delivered = usize::try_from(delivered).unwrap_or(usize::MAX);
+    let are = if delivered == 1 { "is" } else { "are" };
+    let what = format!("the {} delivered so far {are} not fetched again\n", counted(delivered));
+    Ok(if delivered > 0 { what } else { String::new() })
+}
+
 /// The interrupted deliveries that the next fetch cannot settle, by their Maildir.
 ///
 /// A Maildir that moved to the configured place is none: the next fetch recognises it by its marker.
-pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place, configured: &Path) -> Result<Vec<Lost>, Failure> {
+pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place) -> Result<Vec<Lost>, Failure> {
     let mut by_target: BTreeMap<i64, Vec<RowId>> = BTreeMap::new();
     for intent in index.intents().map_err(|error| place.failure(error))? {
         by_target.entry(intent.target).or_default().push(intent.row);
     }
-    let is_new = index.target_at("maildir", configured).map_err(|error| place.failure(error))?.is_none();
+    let mut new = Vec::new();
+    for path in &place.maildirs {
+        if index.target_at("maildir", path).map_err(|error| place.failure(error))?.is_none() {
+            new.push(path);
+        }
+    }
     let mut lost = Vec::new();
     for (target, rows) in by_target {
         let target = index.target(target).map_err(|error| place.failure(error))?;
@@ -102,7 +119,7 @@ pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place, configured: 
         let open = |path: &Path| Maildir::open(&world.host, &FolderTarget::new(path), index.id(), known);
         match open(&target.path) {
             Ok(_) => {}
-            Err(_) if is_new && open(configured).is_ok() => {}
+            Err(_) if new.iter().any(|path| open(path).is_ok()) => {}
             Err(error @ TargetError::Io { .. }) => return Err(place.failure(error)),
             Err(_) => lost.push(Lost { target, rows }),
         }
@@ -111,6 +128,7 @@ pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place, configured: 
 }
 
 pub(super) fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
+    let configured = place.maildirs.iter().find(|path| **path == target.path).or(place.maildirs.first());
     let count = counted(rows.len());
     Failure::words(
         Exit::Target,
@@ -118,7 +136,8 @@ pub(super) fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
         format!(
             "bring it back, and {}; if it is gone for good, `{} {AGAIN_OPTION}` has them fetched again, and they may come \
              a second time",
-            place.again, place.accept
+            place.again,
+            place.accept(configured.unwrap_or(&target.path))
         ),
     )
 }

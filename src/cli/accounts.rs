@@ -12,10 +12,10 @@ use super::hints::Place;
 use super::state::Files;
 use crate::config::{
     self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordError,
-    PasswordProblem, PasswordSource, Target, Tls,
+    PasswordProblem, PasswordSource, Tls,
 };
 use crate::index::Identity;
-use crate::model::{escaped, limits, quoted};
+use crate::model::{Target, escaped, limits, quoted};
 use crate::report::Exit;
 
 /// Where the password of a one-shot fetch is looked for before anybody is asked.
@@ -58,13 +58,6 @@ impl Chosen {
     /// What hints about an account name.
     pub(super) fn place(&self, account: &Account) -> Place {
         let (program, name) = (&self.program, &account.name);
-        let maildir = account.deliver.as_ref().map(|Target::Maildir(maildir)| maildir.clone());
-        let mut accept = format!("{program} account accept-target {name}");
-        if let (None, Some(maildir)) = (&self.file, &maildir) {
-            let mut into = OsString::from("maildir:");
-            into.push(maildir);
-            let _ = write!(accept, " --into {}", quoted(into));
-        }
         let again = if self.file.is_none() {
             "run the same command again".to_owned()
         } else {
@@ -72,7 +65,8 @@ impl Chosen {
         };
         let files = Files::of(&self.state_dir, name);
         let is_configured = self.file.is_some();
-        Place { name: name.clone(), files, maildir, program: program.clone(), is_configured, again, accept }
+        let maildirs = maildirs(&account.deliver);
+        Place { name: name.clone(), files, maildirs, program: program.clone(), is_configured, again }
     }
 
     /// The same for a check: what was mended is to be checked again.
@@ -127,7 +121,7 @@ impl Global {
     pub(super) fn choose(&self, names: &[String], args: &OneShotArgs, purpose: Purpose) -> Result<Chosen, Failure> {
         let is_url = |name: &String| name.contains("://");
         match names {
-            [url] if is_url(url) && (args.into.is_some() || purpose == Purpose::Look) => self.one_shot(url, args),
+            [url] if is_url(url) && (!args.into.is_empty() || purpose == Purpose::Look) => self.one_shot(url, args),
             [url] if is_url(url) => Err(Failure::usage(
                 "a URL needs --into",
                 "say where the mail goes, for example `--into maildir:./Mail`",
@@ -178,25 +172,32 @@ impl Global {
         program
     }
 
-    /// One configured account, or one that is fetched without a configuration into `into`: its Maildir, and its place.
-    pub(super) fn target(&self, name: &AccountName, into: Option<&str>) -> Result<(PathBuf, Place), Failure> {
-        let Some(into) = into else {
+    /// The Maildirs of an account that are named by `into`, or else the one that is configured; and its place.
+    pub(super) fn maildirs(&self, name: &AccountName, into: &[OsString]) -> Result<(Vec<PathBuf>, Place), Failure> {
+        if into.is_empty() {
             let chosen = self.configured(&[name.to_string()])?;
             let account = chosen.accounts.first().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
             let place = chosen.place(account);
-            let maildir = place.maildir.clone().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
-            return Ok((maildir, place));
-        };
-        let Target::Maildir(maildir) = parse_target(into)?;
+            if let [one, _, ..] = &place.maildirs[..] {
+                let what = format!("the account `{name}` delivers to several Maildirs");
+                return Err(Failure::usage(what, format!("say which one, for example `{}`", place.accept(one))));
+            }
+            return Ok((some_maildir(name, place.maildirs.clone())?, place));
+        }
+        let wanted = some_maildir(name, maildirs(&parse_targets(into, None)?))?;
         let (state_dir, configured) = self.state()?;
-        let place = self.place(&state_dir, name, &configured);
-        Ok((maildir.clone(), Place { maildir: Some(maildir), ..place }))
+        let mut place = self.place(&state_dir, name, &configured);
+        if place.maildirs.is_empty() {
+            place.maildirs.clone_from(&wanted);
+        }
+        Ok((wanted, place))
     }
 
     /// What hints about an account name, where nothing but its name is known.
     pub(super) fn place(&self, state_dir: &Path, name: &AccountName, configured: &[Account]) -> Place {
         let program = self.program();
-        let is_configured = configured.iter().any(|account| account.name == *name);
+        let account = configured.iter().find(|account| account.name == *name);
+        let is_configured = account.is_some();
         let again = if is_configured {
             format!("run `{program} {name}` again")
         } else {
@@ -205,9 +206,8 @@ impl Global {
         Place {
             name: name.clone(),
             files: Files::of(state_dir, name),
-            maildir: None,
+            maildirs: account.map(|account| maildirs(&account.deliver)).unwrap_or_default(),
             again,
-            accept: format!("{program} account accept-target {name}"),
             program,
             is_configured,
         }
@@ -255,7 +255,7 @@ impl Global {
             let hint = error.hint().unwrap_or("write `pop3s://USER@HOST`").to_owned();
             Failure::new(Exit::Usage, error, hint)
         })?;
-        let deliver = args.into.as_deref().map(parse_target).transpose()?;
+        let deliver = parse_targets(&args.into, Some(&user))?;
         let keep =
             args.keep.as_deref().map(config::parse_keep).transpose().map_err(|error| wrong_option("--keep", &error))?;
         // A broken configuration is no reason not to fetch without it.
@@ -300,10 +300,21 @@ fn secret_variables(accounts: &[Account]) -> Vec<String> {
     named.chain([PASSWORD_VARIABLE.to_owned()]).collect()
 }
 
-fn parse_target(into: &str) -> Result<Target, Failure> {
-    let environment = Environment::of_process();
-    Target::parse(into, &environment.current_dir, environment.home.as_deref())
-        .map_err(|error| wrong_option("--into", &error))
+fn parse_targets(into: &[OsString], user: Option<&str>) -> Result<Vec<Target>, Failure> {
+    config::parse_targets(into, &Environment::of_process(), user).map_err(|error| wrong_option("--into", &error))
+}
+
+fn some_maildir(name: &AccountName, maildirs: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
+    if maildirs.is_empty() {
+        let what = format!("no Maildir of the account `{name}` is named: there is nothing to accept");
+        return Err(Failure::usage(what, "nothing to do: of all targets only a Maildir has to be accepted"));
+    }
+    Ok(maildirs)
+}
+
+fn maildirs(targets: &[Target]) -> Vec<PathBuf> {
+    let maildir = |target: &Target| if let Target::Maildir(folder) = target { Some(folder.path.clone()) } else { None };
+    targets.iter().filter_map(maildir).collect()
 }
 
 fn wrong_option(option: &str, error: &config::ValueError) -> Failure {

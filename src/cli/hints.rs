@@ -1,5 +1,7 @@
 //! What a user can do about each error.
 
+use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
@@ -9,7 +11,7 @@ use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError};
 use crate::index::IndexError;
-use crate::model::shown_path;
+use crate::model::{quoted, shown_path};
 use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
 use crate::report::Exit;
 use crate::report::human::Naming;
@@ -25,19 +27,28 @@ const LOOK_AT_PORT: &str = "look at `port` and `tls`: 995 is for implicit TLS, 1
 pub(super) struct Place {
     pub(super) name: AccountName,
     pub(super) files: Files,
-    /// The configured Maildir, where the command knows it.
-    pub(super) maildir: Option<PathBuf>,
+    /// The configured Maildirs, where the command knows them.
+    pub(super) maildirs: Vec<PathBuf>,
     /// The program with the options that lead it to the same accounts.
     pub(super) program: String,
     /// Whether the configuration has the account.
     pub(super) is_configured: bool,
     /// What to run to fetch the account again.
     pub(super) again: String,
-    /// The command that accepts its Maildir as it is now.
-    pub(super) accept: String,
 }
 
 impl Place {
+    /// The command that accepts a Maildir as it is now.
+    pub(super) fn accept(&self, maildir: &Path) -> String {
+        let mut command = format!("{} account accept-target {}", self.program, self.name);
+        if !(self.is_configured && self.maildirs.len() == 1) {
+            let mut into = OsString::from("maildir:");
+            into.push(maildir);
+            let _ = write!(command, " --into {}", quoted(into));
+        }
+        command
+    }
+
     pub(super) fn naming(&self) -> Naming<'_> {
         Naming { program: &self.program, account: self.name.as_str() }
     }
@@ -73,7 +84,7 @@ impl Place {
     }
 
     fn of_target(&self, error: &TargetError) -> String {
-        let accept = format!("if it is to stay as it is now, run `{}`", self.accept);
+        let accept = |maildir: &Path| format!("if it is to stay as it is now, run `{}`", self.accept(maildir));
         match error {
             TargetError::Io { source, .. } if is_disk_failure(source) => {
                 format!("look after the disk, then {}; what is not delivered is still on the server", self.again)
@@ -85,21 +96,23 @@ impl Place {
                 format!(
                     "mount it or bring it back from a backup, then {}: deliveries there were interrupted; if it is gone \
                      for good, `{} {AGAIN_OPTION}` has them fetched again",
-                    self.again, self.accept
+                    self.again,
+                    self.accept(self.maildirs.first().unwrap_or(path))
                 )
             }
-            TargetError::Missing(_) => format!(
+            TargetError::Missing(path) => format!(
                 "mount it or bring it back; if it is gone for good, run `{}`: a new one is made, and what was delivered is \
                  not fetched again",
-                self.accept
+                self.accept(path)
             ),
-            TargetError::Changed(_) => format!("put the Maildir of this account there; {accept}"),
-            TargetError::OldIndex(_) => format!(
-                "bring back the newest copy of {}; {accept}: mail delivered since that copy may then come a second time",
-                shown_path(&self.files.index)
+            TargetError::Changed(path) => format!("put the Maildir of this account there; {}", accept(path)),
+            TargetError::OldIndex(path) => format!(
+                "bring back the newest copy of {}; {}: mail delivered since that copy may then come a second time",
+                shown_path(&self.files.index),
+                accept(path)
             ),
-            TargetError::OldMaildir(_) => {
-                format!("bring back a newer copy; {accept}: mail that this copy lacks is not fetched again")
+            TargetError::OldMaildir(path) => {
+                format!("bring back a newer copy; {}: mail that this copy lacks is not fetched again", accept(path))
             }
             TargetError::Conflict(_) => format!(
                 "compare the files of that name in tmp/ and in new/ or cur/, move one away, then {}",
@@ -111,7 +124,7 @@ impl Place {
     }
 
     fn is_configured(&self, path: &Path) -> bool {
-        self.maildir.as_deref().is_some_and(|maildir| maildir == path)
+        self.maildirs.iter().any(|maildir| maildir == path)
     }
 
     fn of_session(&self, error: &SessionError) -> String {
