@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::failure::Failure;
 use super::state::Files;
 use crate::config::AccountName;
+use crate::deliver::pipe::PipeError;
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError};
@@ -107,6 +108,24 @@ impl Place {
             ),
             TargetError::Unspooled(_) => format!("{}: it is fetched again if it is still on the server", self.again),
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
+            TargetError::Pipe(error) => self.of_pipe(error),
+        }
+    }
+
+    fn of_pipe(&self, error: &PipeError) -> String {
+        let again = &self.again;
+        match error {
+            PipeError::NotRun { .. } => {
+                format!("install it, or name it with its whole path; then {again}: nothing was handed over")
+            }
+            PipeError::Failed { .. } => {
+                format!("look at what it says; the message is kept, and offered again: {again}")
+            }
+            PipeError::Killed { .. } | PipeError::TimedOut { .. } | PipeError::Unknown { .. } => {
+                "find out why it gave no answer: the message is kept, and whether the program has it is not known"
+                    .to_owned()
+            }
+            PipeError::Interrupted { .. } => format!("{again}: the message is kept"),
         }
     }
 

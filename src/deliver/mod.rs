@@ -8,6 +8,7 @@ pub mod files;
 pub mod maildir;
 mod marker;
 pub mod parcel;
+pub mod pipe;
 pub mod staging;
 pub mod survey;
 
@@ -51,6 +52,9 @@ pub enum TargetError {
     /// Something else lies there.
     #[error("{} exists and is not a Maildir", shown_path(.0))]
     NotMaildir(PathBuf),
+    /// A program does not take a message.
+    #[error(transparent)]
+    Pipe(#[from] pipe::PipeError),
 }
 
 impl TargetError {
@@ -61,7 +65,8 @@ impl TargetError {
     /// Whether it is not about one message: then the target takes no other one now either.
     #[must_use]
     pub fn is_of_whole_target(&self) -> bool {
-        self.is_disk_failure()
+        use pipe::PipeError::{Interrupted, NotRun};
+        self.is_disk_failure() || matches!(self, Self::Pipe(NotRun { .. } | Interrupted { .. }))
     }
 
     /// Whether the disk failed or is full: nothing of the batch may be trusted or deleted.

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::FetchError;
+use crate::deliver::pipe::{EX_TEMPFAIL, PipeError};
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::host::ConnectError;
 use crate::index::IndexError;
@@ -50,6 +51,16 @@ fn of_target(error: &TargetError) -> Exit {
         | TargetError::OldIndex(_)
         | TargetError::OldMaildir(_)
         | TargetError::NotMaildir(_) => Exit::Target,
+        TargetError::Pipe(error) => of_pipe(error),
+    }
+}
+
+fn of_pipe(error: &PipeError) -> Exit {
+    match error {
+        PipeError::Failed { code: EX_TEMPFAIL, .. } | PipeError::TimedOut { .. } => Exit::TryLater,
+        PipeError::NotRun { .. } | PipeError::Failed { .. } | PipeError::Killed { .. } => Exit::Target,
+        PipeError::Interrupted { .. } => Exit::Interrupted,
+        PipeError::Unknown { .. } => Exit::Io,
     }
 }
 

@@ -33,6 +33,10 @@ impl World {
     pub(crate) fn in_target(&self, target: &Target, layer: Layer) -> Contents {
         let mut all = match target {
             Target::Maildir(folder) => self.in_maildir(&folder.path, layer),
+            Target::Pipe(pipe) => {
+                let taken = self.piped.iter().filter(|piped| piped.program == pipe.argv[0]);
+                taken.map(|piped| Arc::clone(&piped.content)).collect()
+            }
             other => panic!("no reader of {other}"),
         };
         all.sort();
