@@ -23,6 +23,7 @@ mod generated;
 mod json;
 mod logging;
 mod permissions;
+mod programs;
 mod shells;
 mod snapshots;
 mod support;
