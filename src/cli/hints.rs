@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use super::failure::Failure;
 use super::state::Files;
 use crate::config::AccountName;
-use crate::deliver::pipe::PipeError;
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
-use crate::host::{ConnectError, LockError};
+use crate::host::{ConnectError, LockError, ProgramError};
 use crate::index::IndexError;
 use crate::model::shown_path;
 use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
@@ -108,24 +107,24 @@ impl Place {
             ),
             TargetError::Unspooled(_) => format!("{}: it is fetched again if it is still on the server", self.again),
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
-            TargetError::Pipe(error) => self.of_pipe(error),
+            TargetError::Program(error) => self.of_program(error),
         }
     }
 
-    fn of_pipe(&self, error: &PipeError) -> String {
+    fn of_program(&self, error: &ProgramError) -> String {
         let again = &self.again;
         match error {
-            PipeError::NotRun { .. } => {
+            ProgramError::NotRun { .. } => {
                 format!("install it, or name it with its whole path; then {again}: nothing was handed over")
             }
-            PipeError::Failed { .. } => {
+            ProgramError::Failed { .. } => {
                 format!("look at what it says; the message is kept, and offered again: {again}")
             }
-            PipeError::Killed { .. } | PipeError::TimedOut { .. } | PipeError::Unknown { .. } => {
+            ProgramError::Killed { .. } | ProgramError::TimedOut { .. } | ProgramError::Unknown { .. } => {
                 "find out why it gave no answer: the message is kept, and whether the program has it is not known"
                     .to_owned()
             }
-            PipeError::Interrupted { .. } => format!("{again}: the message is kept"),
+            ProgramError::Interrupted { .. } => format!("{again}: the message is kept"),
         }
     }
 

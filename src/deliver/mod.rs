@@ -15,6 +15,7 @@ pub mod survey;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::host::ProgramError;
 use crate::model::{DeliveryId, shown_path};
 
 /// Why a target cannot be used.
@@ -54,7 +55,7 @@ pub enum TargetError {
     NotMaildir(PathBuf),
     /// A program does not take a message.
     #[error(transparent)]
-    Pipe(#[from] pipe::PipeError),
+    Program(#[from] ProgramError),
 }
 
 impl TargetError {
@@ -65,8 +66,8 @@ impl TargetError {
     /// Whether it is not about one message: then the target takes no other one now either.
     #[must_use]
     pub fn is_of_whole_target(&self) -> bool {
-        use pipe::PipeError::{Interrupted, NotRun};
-        self.is_disk_failure() || matches!(self, Self::Pipe(NotRun { .. } | Interrupted { .. }))
+        use ProgramError::{Interrupted, NotRun};
+        self.is_disk_failure() || matches!(self, Self::Program(NotRun { .. } | Interrupted { .. }))
     }
 
     /// Whether the disk failed or is full: nothing of the batch may be trusted or deleted.

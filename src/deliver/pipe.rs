@@ -3,85 +3,16 @@
 //! Its exit code is its answer: 0 says that it has the message, any other that it has nothing of it. One that gives no
 //! answer, because it was killed, may have it or not.
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::TargetError;
 use super::parcel::{Deliver, Outcome, Parcel, Prepared, Promised, Settled};
 use crate::header::Header;
-use crate::host::{End, Finished, Host, Program, RunError};
-use crate::model::{PipeTarget, Promise, escaped, limits};
+use crate::host::{End, Finished, Host, Program, ProgramError, RunError};
+use crate::model::{PipeTarget, Promise, limits};
 
-/// A passing failure of the program (sysexits(3)).
-pub const EX_TEMPFAIL: i32 = 75;
 /// The fields that tell for whom a message came to this maildrop, the most telling one first.
 const RECIPIENT_FIELDS: [&str; 3] = ["X-Original-To", "Delivered-To", "Envelope-To"];
-
-/// Why a program does not take a message.
-#[derive(Debug, thiserror::Error)]
-pub enum PipeError {
-    /// It is not there, or may not be run.
-    #[error("the program {program} cannot be run")]
-    NotRun {
-        /// Its name, escaped.
-        program: String,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// It ended with another exit code than 0.
-    #[error("the program {program} ended with exit code {code}{}", said(printed))]
-    Failed {
-        /// Its name, escaped.
-        program: String,
-        /// Its exit code.
-        code: i32,
-        /// What it printed last, escaped.
-        printed: String,
-    },
-    /// A signal ended it.
-    #[error("the program {program} was ended by signal {signal}{}", said(printed))]
-    Killed {
-        /// Its name, escaped.
-        program: String,
-        /// The number of the signal.
-        signal: i32,
-        /// What it printed last, escaped.
-        printed: String,
-    },
-    /// It ran too long.
-    #[error("the program {program} was stopped after {} seconds{}", timeout.as_secs(), said(printed))]
-    TimedOut {
-        /// Its name, escaped.
-        program: String,
-        /// What it was given.
-        timeout: Duration,
-        /// What it printed last, escaped.
-        printed: String,
-    },
-    /// The user asked to stop.
-    #[error("the program {program} was stopped, as was asked for{}", said(printed))]
-    Interrupted {
-        /// Its name, escaped.
-        program: String,
-        /// What it printed last, escaped.
-        printed: String,
-    },
-    /// The system does not tell how it ended.
-    #[error("it cannot be found out how the program {program} ended")]
-    Unknown {
-        /// Its name, escaped.
-        program: String,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-}
-
-fn said(printed: &str) -> String {
-    if printed.is_empty() { String::new() } else { format!(": {printed}") }
-}
 
 /// A program that is delivered to.
 pub struct Pipe<'h> {
@@ -116,16 +47,11 @@ impl<'h> Pipe<'h> {
 
     /// Where the program is; an error where it is not there or may not be run.
     pub fn find(&self) -> Result<PathBuf, TargetError> {
-        let name = self.target.argv.first().map_or("", String::as_str);
-        self.host.find_program(name).map_err(|source| self.not_run(source))
+        self.host.find_program(self.name()).map_err(|source| ProgramError::not_run(self.name(), source).into())
     }
 
-    fn program(&self) -> String {
-        escaped(self.target.argv.first().map_or("", String::as_str).as_bytes(), limits::SHOWN_CHARS)
-    }
-
-    fn not_run(&self, source: io::Error) -> TargetError {
-        PipeError::NotRun { program: self.program(), source }.into()
+    fn name(&self) -> &str {
+        self.target.argv.first().map_or("", String::as_str)
     }
 
     /// What the environment tells of a message.
@@ -161,35 +87,26 @@ impl<'h> Pipe<'h> {
             Err(error) => return Outcome::Refused(error),
         };
         match self.host.run(&program, Some(&mut message)) {
-            Ok(finished) => self.outcome(finished),
-            Err(RunError::Start(source)) => Outcome::Refused(self.not_run(source)),
+            Ok(finished) => outcome_of(finished, &program),
+            Err(RunError::Start(source)) => Outcome::Refused(ProgramError::not_run(self.name(), source).into()),
             Err(RunError::Input(source)) => {
                 Outcome::Refused(TargetError::io("copy a held message for a program in", &self.scratch)(source))
             }
         }
     }
-
-    fn outcome(&self, finished: Finished) -> Outcome {
-        let (program, printed) = (self.program(), finished.last_words());
-        match finished.end {
-            End::Code(0) => Outcome::Delivered,
-            End::Code(code) => Outcome::Refused(PipeError::Failed { program, code, printed }.into()),
-            End::Signal(signal) => Outcome::InDoubt(PipeError::Killed { program, signal, printed }.into()),
-            End::TimedOut(code) => {
-                stopped(code, PipeError::TimedOut { program, timeout: self.target.timeout, printed })
-            }
-            End::Interrupted(code) => stopped(code, PipeError::Interrupted { program, printed }),
-            End::Unknown(source) => Outcome::InDoubt(PipeError::Unknown { program, source }.into()),
-        }
-    }
 }
 
-/// A program that was told to end may say that it has nothing of the message. It cannot say that it has it: many end
-/// with 0 on SIGTERM, whatever they were at.
-fn stopped(code: Option<i32>, error: PipeError) -> Outcome {
-    match code {
-        None | Some(0) => Outcome::InDoubt(error.into()),
-        Some(_) => Outcome::Refused(error.into()),
+/// An exit code is an answer, but for 0 from a program that was told to end: many end so on SIGTERM, whatever they were at.
+fn outcome_of(finished: Finished, program: &Program<'_>) -> Outcome {
+    let is_answer = match finished.end {
+        End::Code(_) => true,
+        End::TimedOut(code) | End::Interrupted(code) => !matches!(code, None | Some(0)),
+        End::Signal(_) | End::Unknown(_) => false,
+    };
+    match finished.failure(program) {
+        None => Outcome::Delivered,
+        Some(error) if is_answer => Outcome::Refused(error.into()),
+        Some(error) => Outcome::InDoubt(error.into()),
     }
 }
 
@@ -300,11 +217,17 @@ mod tests {
         let outcome = sh("echo almost; kill -KILL $$");
         let Outcome::InDoubt(error) = outcome else { panic!("{outcome:?}") };
         assert_eq!(error.to_string(), "the program sh was ended by signal 9: almost");
-        let host = RealHost::new(Arc::new(AtomicBool::new(false)));
-        let target =
-            PipeTarget { argv: vec!["maildrop".to_owned()], timeout: limits::PIPE, in_doubt: InDoubt::default() };
-        let pipe = Pipe::new(&host, &target, "work", &[], Path::new("/"));
-        let of = |end: End| pipe.outcome(Finished { end, printed: b"almost".to_vec() });
+        let argv = ["maildrop".to_owned()];
+        let program = Program {
+            file: Path::new("/usr/bin/maildrop"),
+            argv: &argv,
+            variables: &[],
+            secret_variables: &[],
+            timeout: limits::PIPE,
+            grace: limits::GRACE,
+            scratch: Path::new("/"),
+        };
+        let of = |end: End| outcome_of(Finished { end, printed: b"almost".to_vec() }, &program);
         for code in [None, Some(0)] {
             assert!(matches!(of(End::TimedOut(code)), Outcome::InDoubt(_)), "{code:?}");
             assert!(matches!(of(End::Interrupted(code)), Outcome::InDoubt(_)), "{code:?}");
@@ -314,14 +237,14 @@ mod tests {
         assert_eq!(error.to_string(), "the program maildrop was stopped after 300 seconds: almost");
         let Outcome::Refused(error) = of(End::Interrupted(Some(75))) else { panic!("it has nothing") };
         assert_eq!(error.to_string(), "the program maildrop was stopped, as was asked for: almost");
-        assert!(matches!(of(End::Unknown(io::ErrorKind::NotFound.into())), Outcome::InDoubt(_)));
+        assert!(matches!(of(End::Unknown(std::io::ErrorKind::NotFound.into())), Outcome::InDoubt(_)));
     }
 
     #[test]
     fn nothing_is_promised_to_a_program_that_is_not_there() {
         for argv in [&["/nonexistent/maildrop"][..], &["no-such-program"], &["/etc/passwd"], &["/"], &[""], &[]] {
             let result = deliver(argv);
-            let Err(TargetError::Pipe(PipeError::NotRun { .. })) = result else { panic!("{argv:?}: {result:?}") };
+            let Err(TargetError::Program(ProgramError::NotRun { .. })) = result else { panic!("{argv:?}: {result:?}") };
         }
     }
 
@@ -346,7 +269,7 @@ hello" || exit 1
 printf %s "$FETCHONCE_ACCOUNT $FETCHONCE_UID $FETCHONCE_TOKEN $FETCHONCE_OCTETS <${FETCHONCE_SENDER-none}> $FETCHONCE_RECIPIENT $1"
 exit 9"#;
         let outcome = deliver(&["sh", "-c", script, "sh", "$(id);*"]).unwrap();
-        let Outcome::Refused(TargetError::Pipe(PipeError::Failed { code: 9, printed, .. })) = outcome else {
+        let Outcome::Refused(TargetError::Program(ProgramError::Failed { code: 9, printed, .. })) = outcome else {
             panic!("{outcome:?}")
         };
         let octets = MESSAGE.len() + "X-Token: t\n".len();

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::model::{Octets, Timestamp};
 
 pub use lock::{AccountLock, LockError};
-pub use program::{End, Finished, KEPT_PREFIX, KEPT_VARIABLES, Program, RunError};
+pub use program::{EX_TEMPFAIL, End, Finished, KEPT_PREFIXES, KEPT_VARIABLES, Program, ProgramError, RunError};
 pub use real::{RealHost, Stopwatch};
 
 /// The world as the program sees it.

@@ -17,10 +17,12 @@ use crate::model::{escaped, limits};
 use crate::process::{self, Cut, Ended, Patience};
 
 /// The variables of its own environment that this program hands on to others, besides those that begin with
-/// [`KEPT_PREFIX`].
+/// one of [`KEPT_PREFIXES`].
 pub const KEPT_VARIABLES: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR"];
 /// What the other variables begin with that are handed on.
-pub const KEPT_PREFIX: &str = "LC_";
+pub const KEPT_PREFIXES: [&str; 2] = ["LC_", "XDG_"];
+/// The exit code of a program that could not do it now (sysexits(3)).
+pub const EX_TEMPFAIL: i32 = 75;
 /// Where programs are looked for without a `PATH`.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -76,7 +78,99 @@ pub enum RunError {
     Start(io::Error),
 }
 
+/// Why a program did not do what it was run for.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It is not there, or may not be run.
+    #[error("the program {program} cannot be run")]
+    NotRun {
+        /// Its name, escaped.
+        program: String,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended with another exit code than 0.
+    #[error("the program {program} ended with exit code {code}{}", said(printed))]
+    Failed {
+        /// Its name, escaped.
+        program: String,
+        /// Its exit code.
+        code: i32,
+        /// What it printed last, escaped.
+        printed: String,
+    },
+    /// A signal ended it.
+    #[error("the program {program} was ended by signal {signal}{}", said(printed))]
+    Killed {
+        /// Its name, escaped.
+        program: String,
+        /// The number of the signal.
+        signal: i32,
+        /// What it printed last, escaped.
+        printed: String,
+    },
+    /// It ran too long.
+    #[error("the program {program} was stopped after {} seconds{}", timeout.as_secs(), said(printed))]
+    TimedOut {
+        /// Its name, escaped.
+        program: String,
+        /// What it was given.
+        timeout: Duration,
+        /// What it printed last, escaped.
+        printed: String,
+    },
+    /// The user asked to stop.
+    #[error("the program {program} was stopped, as was asked for{}", said(printed))]
+    Interrupted {
+        /// Its name, escaped.
+        program: String,
+        /// What it printed last, escaped.
+        printed: String,
+    },
+    /// The system does not tell how it ended.
+    #[error("it cannot be found out how the program {program} ended")]
+    Unknown {
+        /// Its name, escaped.
+        program: String,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl ProgramError {
+    /// A program that could not be started.
+    #[must_use]
+    pub fn not_run(name: &str, source: io::Error) -> Self {
+        Self::NotRun { program: shown(name), source }
+    }
+}
+
+fn shown(name: &str) -> String {
+    escaped(name.as_bytes(), limits::SHOWN_CHARS)
+}
+
+fn said(printed: &str) -> String {
+    if printed.is_empty() { String::new() } else { format!(": {printed}") }
+}
+
 impl Finished {
+    /// Why the program did not do what it was run for; `None` where it ended by itself with exit code 0.
+    #[must_use]
+    pub fn failure(self, program: &Program<'_>) -> Option<ProgramError> {
+        let printed = self.last_words();
+        let (timeout, program) = (program.timeout, shown(program.argv.first().map_or("", String::as_str)));
+        Some(match self.end {
+            End::Code(0) => return None,
+            End::Code(code) => ProgramError::Failed { program, code, printed },
+            End::Signal(signal) => ProgramError::Killed { program, signal, printed },
+            End::TimedOut(_) => ProgramError::TimedOut { program, timeout, printed },
+            End::Interrupted(_) => ProgramError::Interrupted { program, printed },
+            End::Unknown(source) => ProgramError::Unknown { program, source },
+        })
+    }
+
     /// The last lines that it printed, as one line that is safe to show; empty where it printed nothing.
     #[must_use]
     pub fn last_words(&self) -> String {
@@ -167,7 +261,7 @@ fn kept(
 ) -> impl Iterator<Item = (OsString, OsString)> {
     own.filter(|(name, _)| {
         let name = name.to_str().unwrap_or_default();
-        let is_known = KEPT_VARIABLES.contains(&name) || name.starts_with(KEPT_PREFIX);
+        let is_known = KEPT_VARIABLES.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         is_known && !secret.iter().any(|secret| secret == name)
     })
 }
@@ -323,16 +417,18 @@ mod tests {
             ("MAIL_PASSWORD", "canary"),
             ("FETCHONCE_PASSWORD", "canary"),
             ("LD_PRELOAD", "x.so"),
+            ("XDG_RUNTIME_DIR", "/run/user/1"),
             ("SSH_AUTH_SOCK", "/run/s"),
         ]);
         let given: Vec<_> = kept(own.into_iter(), &["LC_SECRET".to_owned()]).collect();
-        assert_eq!(given, variables(&[("PATH", "/bin"), ("LC_ALL", "C")]));
+        assert_eq!(given, variables(&[("PATH", "/bin"), ("LC_ALL", "C"), ("XDG_RUNTIME_DIR", "/run/user/1")]));
         let seen = printed("env", b"");
         for line in seen.lines() {
             let name = line.split('=').next().unwrap();
             // The shell's own.
             let is_of_shell = ["PWD", "OLDPWD", "SHLVL", "_"].contains(&name);
-            let is_listed = KEPT_VARIABLES.contains(&name) || name.starts_with(KEPT_PREFIX);
+            let is_listed =
+                KEPT_VARIABLES.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
             assert!(is_of_shell || is_listed || name == "FETCHONCE_TOKEN", "{line}");
         }
     }

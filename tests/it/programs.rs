@@ -11,8 +11,8 @@ use assert_cmd::Command;
 use fetchonce::content::Digester;
 use fetchonce::deliver::TargetError;
 use fetchonce::deliver::parcel::{Deliver, Outcome, Parcel, Source};
-use fetchonce::deliver::pipe::{Pipe, PipeError};
-use fetchonce::host::{AccountLock, End, Host as _, Program, RealHost};
+use fetchonce::deliver::pipe::Pipe;
+use fetchonce::host::{AccountLock, End, Host as _, Program, ProgramError, RealHost};
 use fetchonce::index::{Identity, Index};
 use fetchonce::model::{DeliveryId, InDoubt, PipeTarget, Timestamp, Uid, limits};
 use tempfile::TempDir;
@@ -54,7 +54,9 @@ fn deliver(argv: &[&str]) -> Outcome {
 
 #[track_caller]
 fn is_refused(outcome: &Outcome, expected: i32) {
-    let Outcome::Refused(TargetError::Pipe(PipeError::Failed { code, .. })) = outcome else { panic!("{outcome:?}") };
+    let Outcome::Refused(TargetError::Program(ProgramError::Failed { code, .. })) = outcome else {
+        panic!("{outcome:?}")
+    };
     assert_eq!(*code, expected);
 }
 
