@@ -78,11 +78,17 @@ impl Header {
     }
 
     /// The address in Return-Path (RFC 5321 §4.4): `None` where there is none, and empty for the null one, `<>`.
+    #[must_use]
+    pub fn return_path(&self) -> Option<&str> {
+        self.address("return-path")
+    }
+
+    /// The address that the first field of this name consists of, without its brackets.
     ///
     /// Only an address that can stand in an envelope or in the separator of an mbox: printable ASCII without blanks.
     #[must_use]
-    pub fn return_path(&self) -> Option<&str> {
-        let value = self.values("return-path").next()?;
+    pub fn address(&self, name: &str) -> Option<&str> {
+        let value = self.values(name).next()?;
         let address = value.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")).unwrap_or(value);
         let is_plain = |octet: &u8| octet.is_ascii_graphic() && !b"<>".contains(octet);
         let is_address = address.len() <= limits::ADDRESS_OCTETS && address.iter().all(is_plain);

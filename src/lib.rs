@@ -52,5 +52,6 @@ pub mod model;
 pub mod plan;
 pub mod policy;
 pub mod pop3;
+pub mod process;
 pub mod recover;
 pub mod report;

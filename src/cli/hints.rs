@@ -9,7 +9,7 @@ use super::state::Files;
 use crate::config::AccountName;
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
-use crate::host::{ConnectError, LockError};
+use crate::host::{ConnectError, LockError, ProgramError};
 use crate::index::IndexError;
 use crate::model::{quoted, shown_path};
 use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
@@ -120,6 +120,24 @@ impl Place {
             ),
             TargetError::Unspooled(_) => format!("{}: it is fetched again if it is still on the server", self.again),
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
+            TargetError::Program(error) => self.of_program(error),
+        }
+    }
+
+    fn of_program(&self, error: &ProgramError) -> String {
+        let again = &self.again;
+        match error {
+            ProgramError::NotRun { .. } => {
+                format!("install it, or name it with its whole path; then {again}: nothing was handed over")
+            }
+            ProgramError::Failed { .. } => {
+                format!("look at what it says; the message is kept, and offered again: {again}")
+            }
+            ProgramError::Killed { .. } | ProgramError::TimedOut { .. } | ProgramError::Unknown { .. } => {
+                "find out why it gave no answer: the message is kept, and whether the program has it is not known"
+                    .to_owned()
+            }
+            ProgramError::Interrupted { .. } => format!("{again}: the message is kept"),
         }
     }
 

@@ -31,6 +31,7 @@ mod trace;
 mod watch;
 
 use std::env;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ use std::sync::atomic::AtomicBool;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use accept::Wanted;
@@ -171,11 +172,14 @@ fn keep_memory_private() {
 
 /// SIGINT and SIGTERM ask to stop in order; a second one ends the process at once.
 fn watch_signals(interrupted: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::new(Exit::Internal, error, "run it again");
+    // Who started this process may have it ignored, and then the system would not tell how a program ended.
+    flag::register(SIGCHLD, Arc::default()).map_err(failed)?;
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag not set yet.
         flag::register_conditional_shutdown(signal, Exit::Interrupted.code().into(), Arc::clone(interrupted))
             .and_then(|_| flag::register(signal, Arc::clone(interrupted)))
-            .map_err(|error| Failure::new(Exit::Internal, error, "run it again"))?;
+            .map_err(failed)?;
     }
     Ok(())
 }

@@ -6,10 +6,9 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, IsTerminal as _, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use secrecy::zeroize::Zeroizing;
@@ -19,13 +18,12 @@ use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::model::{escaped, limits, shown_path};
+use crate::process::{self, Cut, Ended, Patience};
 
 /// Longest run of a password command.
 pub const COMMAND_TIME: Duration = Duration::from_secs(60);
 /// Most octets read from a password command or file.
 pub const OUTPUT_OCTETS: u64 = 64 * 1024;
-/// Pause between two looks at a command that has closed its output and still runs.
-const EXIT_POLL: Duration = Duration::from_millis(10);
 /// Permission bits that let others than the owner read a file.
 const OTHERS_READ: u32 = 0o044;
 /// Where systemd says in which directory a service's credentials lie (systemd.exec(5)).
@@ -282,10 +280,14 @@ fn read_file(path: &Path, private: bool) -> Result<Zeroizing<Vec<u8>>, PasswordP
     read_capped(file)
 }
 
-/// Reads to the end in one buffer that never moves, so that no copy of it stays behind in memory.
-fn read_capped(source: impl Read) -> Result<Zeroizing<Vec<u8>>, PasswordProblem> {
+/// A buffer for what a source gives. It never moves, so that no copy of it stays behind in memory.
+fn empty_capped() -> Zeroizing<Vec<u8>> {
     const SLACK: u64 = 64;
-    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(OUTPUT_OCTETS + SLACK).unwrap_or_default()));
+    Zeroizing::new(Vec::with_capacity(usize::try_from(OUTPUT_OCTETS + SLACK).unwrap_or_default()))
+}
+
+fn read_capped(source: impl Read) -> Result<Zeroizing<Vec<u8>>, PasswordProblem> {
+    let mut content = empty_capped();
     source.take(OUTPUT_OCTETS + 1).read_to_end(&mut content).map_err(PasswordProblem::Io)?;
     if content.len() as u64 > OUTPUT_OCTETS {
         return Err(PasswordProblem::TooLong);
@@ -293,47 +295,45 @@ fn read_capped(source: impl Read) -> Result<Zeroizing<Vec<u8>>, PasswordProblem>
     Ok(content)
 }
 
-/// A child process that does not outlive the wait for it.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both do nothing once the child has been waited for, and there is nobody to tell when they fail.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Runs a program for at most `time` and returns what it printed.
+///
+/// It stays in the process group of this one, so that it can ask for a passphrase at the terminal.
 fn run(argv: &[String], secret_variables: &[String], time: Duration) -> Result<Zeroizing<Vec<u8>>, PasswordProblem> {
-    let deadline = Instant::now() + time;
     let Some((program, arguments)) = argv.split_first() else {
         return Err(PasswordProblem::Io(io::Error::new(io::ErrorKind::InvalidInput, "no program is named")));
     };
+    let (output, child_output) = io::pipe().map_err(PasswordProblem::Io)?;
     let mut command = Command::new(program);
     for name in secret_variables {
         command.env_remove(name);
     }
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let mut child = Running(command.spawn().map_err(PasswordProblem::Io)?);
-    let output = child.0.stdout.take().ok_or_else(|| PasswordProblem::Io(io::ErrorKind::BrokenPipe.into()))?;
-    // The thread is left behind when a grandchild holds the pipe open after the time is up.
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let reader = thread::Builder::new().name("password".to_owned());
-    reader.spawn(move || sender.send(read_capped(output))).map_err(PasswordProblem::Io)?;
-    let content = receiver.recv_timeout(time).map_err(|_| PasswordProblem::TimedOut)??;
-    loop {
-        match child.0.try_wait().map_err(PasswordProblem::Io)? {
-            Some(status) if status.success() => return Ok(content),
-            Some(status) => return Err(PasswordProblem::Exit(status)),
-            None if Instant::now() >= deadline => return Err(PasswordProblem::TimedOut),
-            None => thread::sleep(EXIT_POLL),
-        }
+    command.args(arguments).stdin(Stdio::null()).stdout(child_output).stderr(Stdio::inherit());
+    let child = command.spawn().map_err(PasswordProblem::Io)?;
+    // The end of the output shows only when this process does not hold it open itself.
+    drop(command);
+    let mut content = empty_capped();
+    let mut take = |octets: &[u8]| {
+        let room = content.capacity() - content.len();
+        content.extend_from_slice(&octets[..octets.len().min(room)]);
+        content.len() as u64 <= OUTPUT_OCTETS
+    };
+    let patience = Patience { timeout: time, grace: Duration::ZERO, interrupted: &|| false, group: false };
+    let Ended { cut, status } = process::supervise(child, output, patience, &mut take);
+    match cut {
+        Some(Cut::Enough) => return Err(PasswordProblem::TooLong),
+        Some(Cut::TimedOut | Cut::Interrupted) => return Err(PasswordProblem::TimedOut),
+        None => {}
+    }
+    match status.map_err(PasswordProblem::Io)? {
+        status if status.success() => Ok(content),
+        status => Err(PasswordProblem::Exit(status)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     const CANARY: &str = "canary-7f3a";
@@ -421,6 +421,17 @@ mod tests {
             assert!(matches!(result.unwrap_err().problem(), PasswordProblem::TimedOut), "{script}");
             assert!(begun.elapsed() < Duration::from_secs(30), "{script}");
         }
+    }
+
+    /// `pass` starts an agent that lives on.
+    #[test]
+    fn a_command_may_leave_a_child_behind_that_holds_its_output() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        let script = format!("mkfifo {0}; echo secret; cat {0} &", fifo.to_str().unwrap());
+        assert_eq!(obtain(&sh(&script)).unwrap(), "secret");
+        // It has waited for this, and ends.
+        drop(File::options().write(true).open(fifo).unwrap());
     }
 
     #[test]

@@ -10,12 +10,14 @@ pub mod folders;
 pub mod maildir;
 pub mod marker;
 pub mod parcel;
+pub mod pipe;
 pub mod staging;
 pub mod survey;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::host::ProgramError;
 use crate::model::{DeliveryId, shown_path};
 
 /// Why a target cannot be used.
@@ -53,6 +55,9 @@ pub enum TargetError {
     /// Something else lies there.
     #[error("{} exists and is not a Maildir", shown_path(.0))]
     NotMaildir(PathBuf),
+    /// A program does not take a message.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
 }
 
 impl TargetError {
@@ -63,7 +68,8 @@ impl TargetError {
     /// Whether it is not about one message: then the target takes no other one now either.
     #[must_use]
     pub fn is_of_whole_target(&self) -> bool {
-        self.is_disk_failure()
+        use ProgramError::{Interrupted, NotRun};
+        self.is_disk_failure() || matches!(self, Self::Program(NotRun { .. } | Interrupted { .. }))
     }
 
     /// Whether the disk failed or is full: nothing of the batch may be trusted or deleted.
@@ -99,7 +105,6 @@ mod tests {
             TargetError::Changed(path()),
             TargetError::OldIndex(path()),
             TargetError::OldMaildir(path()),
-            TargetError::Damaged(path()),
             TargetError::NotMaildir(path()),
         ] {
             assert!(error.to_string().contains(r"/a\\\u{1b}\xff"), "{error}");

@@ -4,7 +4,7 @@ use std::io;
 
 use super::FetchError;
 use crate::deliver::{TargetError, is_disk_failure};
-use crate::host::ConnectError;
+use crate::host::{ConnectError, EX_TEMPFAIL, ProgramError};
 use crate::index::IndexError;
 use crate::pop3::{AuthFailure, ResponseCode, SessionError, TlsError};
 use crate::report::Exit;
@@ -50,6 +50,16 @@ fn of_target(error: &TargetError) -> Exit {
         | TargetError::OldIndex(_)
         | TargetError::OldMaildir(_)
         | TargetError::NotMaildir(_) => Exit::Target,
+        TargetError::Program(error) => of_program(error),
+    }
+}
+
+fn of_program(error: &ProgramError) -> Exit {
+    match error {
+        ProgramError::Failed { code: EX_TEMPFAIL, .. } | ProgramError::TimedOut { .. } => Exit::TryLater,
+        ProgramError::NotRun { .. } | ProgramError::Failed { .. } | ProgramError::Killed { .. } => Exit::Target,
+        ProgramError::Interrupted { .. } => Exit::Interrupted,
+        ProgramError::Unknown { .. } => Exit::Io,
     }
 }
 

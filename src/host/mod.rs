@@ -5,18 +5,20 @@
 //! SQLite does its own file I/O; the index announces each commit with [`Host::committed`] instead.
 
 mod lock;
+mod program;
 mod real;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{Octets, Timestamp};
 
 pub use lock::{AccountLock, LockError};
+pub use program::{EX_TEMPFAIL, End, Finished, KEPT_PREFIXES, KEPT_VARIABLES, Program, ProgramError, RunError};
 pub use real::{RealHost, Stopwatch};
 
 /// The world as the program sees it.
@@ -82,6 +84,14 @@ pub trait Host: Sync {
 
     /// Octets free for this user on the file system of `path`.
     fn free_space(&self, path: &Path) -> io::Result<Octets>;
+
+    /// Where a program is that may be run: `name` itself where it is a path, else what `PATH` leads it to.
+    fn find_program(&self, name: &str) -> io::Result<PathBuf>;
+
+    /// Runs a program to its end, or until its time is up, and reads its output meanwhile.
+    ///
+    /// It gets all of `input`, or nothing of it where this is an error; without `input` it reads nothing.
+    fn run(&self, program: &Program<'_>, input: Option<&mut dyn Read>) -> Result<Finished, RunError>;
 
     /// The index committed durably. `image` gives the database as bytes, for a simulation that must survive a crash.
     fn committed(&self, image: &mut dyn FnMut() -> Vec<u8>);

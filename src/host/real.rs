@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::unistd::Group;
 use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags, renameat_with};
 
+use super::program::{self, Finished, Program, RunError};
 use super::{ConnectError, Host, NewFile, Stat, Wire};
 use crate::model::{Octets, Timestamp, limits, shown_path};
 
@@ -254,6 +255,18 @@ impl Host for RealHost {
             return Ok(Octets(u64::MAX));
         }
         Ok(Octets(data.f_bavail.saturating_mul(data.f_frsize)))
+    }
+
+    fn find_program(&self, name: &str) -> io::Result<PathBuf> {
+        program::find(name, std::env::var_os("PATH"))
+    }
+
+    fn run(&self, program: &Program<'_>, input: Option<&mut dyn Read>) -> Result<Finished, RunError> {
+        self.steps.step();
+        let finished = program::run(program, input, &|| self.interrupted())?;
+        tracing::debug!(program = shown_path(program.file), end = ?finished.end, "program ended");
+        self.steps.step();
+        Ok(finished)
     }
 
     fn committed(&self, _image: &mut dyn FnMut() -> Vec<u8>) {

@@ -74,3 +74,11 @@ pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 pub const RFC_UID_OCTETS: usize = 70;
 /// Longest time that a program may take for one message, where the configuration does not say it.
 pub const PIPE: Duration = Duration::from_secs(300);
+/// Longest run of a hook.
+pub const HOOK: Duration = Duration::from_secs(600);
+/// What is left to a program that is told to end.
+pub const GRACE: Duration = Duration::from_secs(5);
+/// Octets kept of what a program prints, the last ones.
+pub const PRINTED_OCTETS: usize = 4096;
+/// Lines shown of them, the last ones.
+pub const PRINTED_LINES: usize = 3;

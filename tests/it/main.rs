@@ -24,6 +24,7 @@ mod json;
 mod logging;
 mod paths;
 mod permissions;
+mod programs;
 mod shells;
 mod snapshots;
 mod support;

@@ -135,7 +135,7 @@ fn top_level_names(group: &str) -> Vec<&str> {
 }
 
 /// Files and the rooms that none of them may use.
-const FORBIDDEN: [(&[&str], &[&str]); 8] = [
+const FORBIDDEN: [(&[&str], &[&str]); 9] = [
     // Pure decisions.
     (
         &["plan", "policy", "recover", "content", "header", "model"],
@@ -147,6 +147,13 @@ const FORBIDDEN: [(&[&str], &[&str]); 8] = [
     (&["report"], &["pop3", "index", "deliver", "cli", "host"]),
     (&["config"], &["pop3", "index", "deliver", "cli", "fetch", "host", "report", "demo"]),
     (&["fetch"], &["cli", "config", "demo"]),
+    (
+        &["process"],
+        &[
+            "cli", "config", "content", "deliver", "demo", "fetch", "header", "host", "index", "model", "plan",
+            "policy", "pop3", "recover", "report",
+        ],
+    ),
     (
         &["host"],
         &[
@@ -242,11 +249,11 @@ fn i9_only_notes_make_lines_for_a_trace() {
     });
 }
 
-/// A pinned clock must pin all that is shown. Only the wait for a password command counts by a clock of its own, and each
+/// A pinned clock must pin all that is shown. Only the wait for a child process counts by a clock of its own, and each
 /// line of a log and of a trace has the true time.
 #[test]
 fn only_the_host_reads_the_clock() {
-    let waits = |source: &Source| source.room() == "host" || source.path == "config/password.rs";
+    let waits = |source: &Source| ["host", "process"].contains(&source.room());
     only_in("Instant", waits);
     only_in("SystemTime", waits);
     for source in sources().iter().filter(|source| !["cli/logging.rs", "cli/trace.rs"].contains(&source.path.as_str()))

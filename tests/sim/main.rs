@@ -8,6 +8,7 @@ mod disk;
 mod explore;
 mod failures;
 mod history;
+mod pipe;
 mod places;
 mod random;
 mod regressions;

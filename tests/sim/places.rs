@@ -35,6 +35,10 @@ impl World {
             Target::Maildir(folder) => self.in_maildir(&folder.path, layer),
             // The simulated messages have no date: they lie where the year of the fetch leads.
             Target::Eml(folder) => layer.contents(&self.disk, &folder.path.join("2023")),
+            Target::Pipe(pipe) => {
+                let taken = self.piped.iter().filter(|piped| piped.program == pipe.argv[0]);
+                taken.map(|piped| Arc::clone(&piped.content)).collect()
+            }
             other => panic!("no reader of {other}"),
         };
         all.sort();

@@ -1,6 +1,6 @@
 //! The simulated world: a disk, a server, an index image and a clock, with a snapshot before every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use fetchonce::demo::{Connection, Event as ServerEvent, Faults, Maildrop, Message};
-use fetchonce::host::{ConnectError, Host, NewFile, Stat, Wire};
+use fetchonce::host::{ConnectError, End, Finished, Host, NewFile, Program, RunError, Stat, Wire};
 use fetchonce::model::{Octets, Target, Timestamp};
 
 use crate::disk::Disk;
@@ -41,6 +41,17 @@ pub(crate) struct World {
     pub(crate) lost_at_expunge: Vec<Message>,
     /// Where mail is delivered to in this history.
     pub(crate) targets: Vec<Target>,
+    /// What programs took, durably.
+    pub(crate) piped: Vec<Piped>,
+}
+
+/// A message that a program took.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Piped {
+    pub(crate) program: String,
+    /// The delivery token that it came with.
+    pub(crate) token: String,
+    pub(crate) content: Arc<Vec<u8>>,
 }
 
 impl World {
@@ -55,6 +66,7 @@ impl World {
             expunged: Vec::new(),
             lost_at_expunge: Vec::new(),
             targets: vec![Target::maildir(MAILDIR)],
+            piped: Vec::new(),
         }
     }
 
@@ -160,6 +172,7 @@ pub(crate) struct Shared {
     /// Headers that TOP claims in the place of the real ones: a unique-id trusted without a content match.
     claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
     breaks: Vec<Break>,
+    answers: VecDeque<Answer>,
 }
 
 /// A disk or a target that fails.
@@ -171,6 +184,17 @@ pub(crate) enum Failure {
     Refusal(usize),
     /// The Maildir takes no new files at all, and the disk operation at this step fails.
     RefusalAndDisk(usize),
+}
+
+/// What a program does with a message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Answer {
+    /// It takes it, and ends with 0.
+    Takes,
+    /// It does not, and ends with `EX_TEMPFAIL`.
+    Refuses,
+    /// It takes it, and gives no answer until it is killed.
+    TakesAndHangs,
 }
 
 /// A command that costs the connection its reply whenever it is about this message, given as the server sends it.
@@ -212,6 +236,8 @@ pub(crate) struct Setting {
     pub(crate) failure: Option<Failure>,
     pub(crate) claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
     pub(crate) breaks: Vec<Break>,
+    /// What the program does with each message that it gets in the run; later ones it takes.
+    pub(crate) answers: Vec<Answer>,
 }
 
 impl SimHost {
@@ -233,6 +259,7 @@ impl SimHost {
             failed_at: None,
             claimed: setting.claimed,
             breaks: setting.breaks,
+            answers: setting.answers.into(),
         };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
@@ -429,6 +456,32 @@ impl Host for SimHost {
 
     fn free_space(&self, _path: &Path) -> io::Result<Octets> {
         Ok(Octets(1 << 40))
+    }
+
+    fn find_program(&self, name: &str) -> io::Result<PathBuf> {
+        Ok(name.into())
+    }
+
+    /// The program takes a message durably, or not at all.
+    fn run(&self, program: &Program<'_>, input: Option<&mut dyn Read>) -> Result<Finished, RunError> {
+        let mut content = Vec::new();
+        if let Some(input) = input {
+            input.read_to_end(&mut content).map_err(RunError::Input)?;
+        }
+        let answer = self.step().answers.pop_front().unwrap_or(Answer::Takes);
+        if answer != Answer::Refuses {
+            let token = program.variables.iter().find(|(name, _)| *name == "FETCHONCE_TOKEN");
+            let token = token.map(|(_, token)| token.clone()).unwrap_or_default();
+            let piped = Piped { program: program.argv[0].clone(), token, content: Arc::new(content) };
+            self.lock().world.piped.push(piped);
+        }
+        drop(self.step());
+        let end = match answer {
+            Answer::Takes => End::Code(0),
+            Answer::Refuses => End::Code(75),
+            Answer::TakesAndHangs => End::TimedOut(None),
+        };
+        Ok(Finished { end, printed: Vec::new() })
     }
 
     fn committed(&self, image: &mut dyn FnMut() -> Vec<u8>) {

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::host::{ConnectError, Host, NewFile, Stat, Wire};
+use crate::host::{ConnectError, Finished, Host, NewFile, Program, RunError, Stat, Wire};
 use crate::model::{Octets, Timestamp, limits};
 use crate::pop3::{
     Authorization, Credentials, Endpoint, Notes, Session, SessionError, Timing, TlsMode, Transaction, open,
@@ -305,6 +305,12 @@ impl Host for Script {
         unreachable!()
     }
     fn name(&self) -> String {
+        unreachable!()
+    }
+    fn find_program(&self, _: &str) -> io::Result<PathBuf> {
+        unreachable!()
+    }
+    fn run(&self, _: &Program<'_>, _: Option<&mut dyn Read>) -> Result<Finished, RunError> {
         unreachable!()
     }
     fn committed(&self, _: &mut dyn FnMut() -> Vec<u8>) {

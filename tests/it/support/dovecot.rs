@@ -118,7 +118,12 @@ impl Dovecot {
         }
     }
 
-    fn maildir(&self, user: &str) -> PathBuf {
+    /// Its configuration file.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.dir.path().join("dovecot.conf")
+    }
+
+    pub(crate) fn maildir(&self, user: &str) -> PathBuf {
         self.dir.path().join("mail").join(user).join("Maildir")
     }
 }

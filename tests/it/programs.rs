@@ -1,0 +1,187 @@
+//! Programs that take mail: Debian's maildrop, procmail and dovecot-lda, and what a program sees of this one.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use assert_cmd::Command;
+use fetchonce::content::Digester;
+use fetchonce::deliver::TargetError;
+use fetchonce::deliver::parcel::{Deliver, Outcome, Parcel, Source};
+use fetchonce::deliver::pipe::Pipe;
+use fetchonce::host::{AccountLock, End, Host as _, Program, ProgramError, RealHost};
+use fetchonce::index::{Identity, Index};
+use fetchonce::model::{DeliveryId, InDoubt, PipeTarget, Timestamp, Uid, limits};
+use tempfile::TempDir;
+
+use crate::support::home::{Home, PASSWORD, ran};
+use crate::support::mail::names_in;
+use crate::support::{Dovecot, leave_out, program};
+
+const MESSAGE: &[u8] = b"Return-Path: <bob@example.com>\nSubject: \xc3\xa9\nMessage-ID: <1@example.com>\n\n\
+    From here\n.\n>From there\nthe end, without a line end";
+
+struct Spool;
+
+impl Source for Spool {
+    fn open(&self, _: &DeliveryId) -> Result<Option<Box<dyn Read>>, TargetError> {
+        Ok(Some(Box::new(MESSAGE)))
+    }
+}
+
+fn deliver(argv: &[&str]) -> Outcome {
+    let host = RealHost::new(Arc::new(AtomicBool::new(false)));
+    let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+    let target = PipeTarget { argv, timeout: limits::PIPE, in_doubt: InDoubt::default() };
+    let scratch = tempfile::tempdir().unwrap();
+    let mut pipe = Pipe::new(&host, &target, "work", &[], scratch.path());
+    let mut digester = Digester::new();
+    digester.push(MESSAGE);
+    let parcel = Parcel {
+        token: DeliveryId("1.F0_1.host".to_owned()),
+        uid: Uid::new(b"u1").unwrap(),
+        content: digester.finish(),
+        fetched_at: Timestamp(0),
+        prefix: Vec::new(),
+        source: &Spool,
+    };
+    let parcels = [parcel];
+    pipe.prepare(&parcels).unwrap().perform().pop().unwrap()
+}
+
+#[track_caller]
+fn is_refused(outcome: &Outcome, expected: i32) {
+    let Outcome::Refused(TargetError::Program(ProgramError::Failed { code, .. })) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(*code, expected);
+}
+
+/// The one message of a Maildir.
+#[track_caller]
+fn only_mail(maildir: &Path) -> Vec<u8> {
+    let new = maildir.join("new");
+    let names = names_in(&new);
+    assert_eq!(names.len(), 1, "{names:?}");
+    fs::read(new.join(&names[0])).unwrap()
+}
+
+fn is_here(name: &str) -> bool {
+    let found = program(name).is_some();
+    if !found {
+        leave_out(&format!("the delivery by {name}, which is not here"), "FETCHONCE_REQUIRE_MDA");
+    }
+    found
+}
+
+/// A file of instructions that only its owner may read, as these programs want it.
+fn instructions(folder: &TempDir, text: &str) -> String {
+    let path = folder.path().join("instructions");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn maildrop_takes_and_refuses() {
+    if !is_here("maildrop") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let maildir = folder.path().join("Mail");
+    for sub in ["tmp", "new", "cur"] {
+        fs::create_dir_all(maildir.join(sub)).unwrap();
+    }
+    let filter = instructions(&folder, &format!("to {maildir:?}\n"));
+    let outcome = deliver(&["maildrop", &filter]);
+    assert!(matches!(outcome, Outcome::Delivered), "{outcome:?}");
+    // It ends the last line.
+    assert_eq!(only_mail(&maildir), [MESSAGE, b"\n"].concat());
+    let filter = instructions(&folder, "EXITCODE=75\nexit\n");
+    is_refused(&deliver(&["maildrop", &filter]), 75);
+    let filter = instructions(&folder, "to \"/nonexistent/folder/mbox\"\n");
+    let outcome = deliver(&["maildrop", &filter]);
+    let Outcome::Refused(error) = outcome else { panic!("{outcome:?}") };
+    assert!(error.to_string().contains("exit code 75: maildrop: Unable to "), "{error}");
+    only_mail(&maildir);
+}
+
+#[test]
+fn procmail_takes_and_refuses() {
+    if !is_here("procmail") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let maildir = folder.path().join("Mail");
+    let recipe = instructions(&folder, &format!("DEFAULT=/dev/null\n:0\n{}/\n", maildir.display()));
+    let outcome = deliver(&["procmail", "-m", &recipe]);
+    assert!(matches!(outcome, Outcome::Delivered), "{outcome:?}");
+    assert_eq!(only_mail(&maildir), MESSAGE);
+    let recipe = instructions(&folder, "DEFAULT=/nonexistent/mbox\nEXITCODE=75\nHOST\n");
+    is_refused(&deliver(&["procmail", "-m", &recipe]), 75);
+    only_mail(&maildir);
+}
+
+#[test]
+fn dovecot_lda_takes_and_refuses() {
+    const LDA: &str = "/usr/lib/dovecot/dovecot-lda";
+    if !is_here(LDA) {
+        return;
+    }
+    let Some(dovecot) = Dovecot::start(&["alice"]) else { return };
+    let configuration = dovecot.configuration();
+    let argv = [LDA, "-c", configuration.to_str().unwrap(), "-f", "bob@example.com", "-d"];
+    let outcome = deliver(&[&argv[..], &["alice"]].concat());
+    assert!(matches!(outcome, Outcome::Delivered), "{outcome:?} {:?}", dovecot.log());
+    assert_eq!(dovecot.count("alice"), 1);
+    let mail = only_mail(&dovecot.maildir("alice"));
+    let body = MESSAGE.windows(2).position(|pair| pair == b"\n\n").unwrap();
+    assert!(mail.ends_with(&MESSAGE[body..]), "{}", mail.escape_ascii());
+    let outcome = deliver(&[&argv[..], &["no such user"]].concat());
+    assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+}
+
+/// No lock is held and no index kept open by what a program leaves running.
+#[test]
+fn a_program_inherits_neither_the_lock_nor_the_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = RealHost::new(Arc::new(AtomicBool::new(false)));
+    let identity = Identity { name: "work".to_owned(), server: "h".to_owned(), port: 110, user: "alice".to_owned() };
+    let lock = AccountLock::acquire(&folder.path().join("work.lock")).unwrap();
+    let index = Index::open(&host, &folder.path().join("work.sqlite"), &identity).unwrap();
+    let file = host.create_new(&folder.path().join("message")).unwrap();
+    let argv = ["sh", "-c", "ls -l /proc/self/fd | sed -n 's/.* -> //p'"].map(str::to_owned);
+    let program = Program {
+        file: Path::new("/bin/sh"),
+        argv: &argv,
+        variables: &[],
+        secret_variables: &[],
+        timeout: limits::PIPE,
+        grace: limits::GRACE,
+        scratch: folder.path(),
+    };
+    let finished = host.run(&program, None).unwrap();
+    assert!(matches!(finished.end, End::Code(0)), "{finished:?}");
+    let open = String::from_utf8(finished.printed).unwrap();
+    assert!(open.contains("/dev/null") && !open.contains(folder.path().to_str().unwrap()), "{open}");
+    drop((lock, index, file));
+}
+
+/// Some daemons and shells start others with SIGCHLD ignored: then no exit code would be told.
+#[test]
+fn who_ignores_the_end_of_children_does_not_hide_it() {
+    let home = Home::new();
+    let url = format!("pop3://alice@127.0.0.1:{}", home.listener.port());
+    let script = format!(
+        "trap '' CHLD; exec {} fetch {url} --tls none --into maildir:Mail --password-command echo {PASSWORD}",
+        env!("CARGO_BIN_EXE_fetchonce")
+    );
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]).current_dir(home.folder.path());
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.folder.path());
+    ran(&mut command).is_fine_and_silent();
+    assert_eq!(home.mail("Mail").len(), 7);
+}
