@@ -4,6 +4,7 @@
 //! program before any step, lose what was not synced, and run it again. [`RealHost`] is the machine itself.
 //! SQLite does its own file I/O; the index announces each commit with [`Host::committed`] instead.
 
+mod guard;
 mod lock;
 mod real;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use crate::model::{Octets, Timestamp};
 
+pub use guard::{Guard, Stop, Timing};
 pub use lock::{AccountLock, LockError};
 pub use real::{RealHost, Stopwatch};
 
