@@ -7,6 +7,7 @@
 mod guard;
 mod lock;
 mod real;
+mod socket;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -37,6 +38,9 @@ pub trait Host: Sync {
 
     /// Opens a TCP connection to the first address of `host` that answers within `timeout`.
     fn connect(&self, host: &str, port: u16, timeout: Duration) -> Result<Box<dyn Wire>, ConnectError>;
+
+    /// Connects to the socket at `path` on this machine within `timeout`.
+    fn connect_local(&self, path: &Path, timeout: Duration) -> io::Result<Box<dyn Wire>>;
 
     /// Makes one directory, mode 0700.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
@@ -98,6 +102,9 @@ pub trait Wire: Read + Write + Send + Sync + fmt::Debug {
     fn peer(&self) -> Option<SocketAddr> {
         None
     }
+
+    /// Whether a read would give something at once: octets, the end of the stream, or its failure.
+    fn has_input(&mut self) -> io::Result<bool>;
 }
 
 /// A file that is being written.

@@ -244,6 +244,10 @@ impl Wire for ScriptWire {
     fn is_loopback(&self) -> bool {
         self.0.lock().unwrap().loopback
     }
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        unreachable!()
+    }
 }
 
 impl Host for Script {
@@ -261,6 +265,9 @@ impl Host for Script {
     }
     fn connect(&self, _: &str, _: u16, _: Duration) -> Result<Box<dyn Wire>, ConnectError> {
         Ok(Box::new(ScriptWire(Arc::clone(&self.0))))
+    }
+    fn connect_local(&self, _: &Path, _: Duration) -> io::Result<Box<dyn Wire>> {
+        unreachable!()
     }
     fn create_dir(&self, _: &Path) -> io::Result<()> {
         unreachable!()
