@@ -8,6 +8,8 @@ mod guard;
 mod lock;
 mod real;
 mod socket;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::ffi::OsString;
 use std::fmt;
