@@ -5,6 +5,7 @@
 
 pub mod maildir;
 mod marker;
+pub mod mta;
 pub mod parcel;
 pub mod survey;
 
@@ -45,6 +46,9 @@ pub enum TargetError {
     /// A message that was to be delivered is not in the spool.
     #[error("the held message {} is missing", .0.0)]
     Unspooled(DeliveryId),
+    /// A mail server did not take a message.
+    #[error(transparent)]
+    Mta(#[from] mta::MtaError),
     /// Something else lies there.
     #[error("{} exists and is not a Maildir", shown_path(.0))]
     NotMaildir(PathBuf),

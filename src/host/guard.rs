@@ -47,13 +47,15 @@ pub struct Guard<'h> {
     quiet_since: Duration,
     /// When a phase with a bound of its own ends, and that bound.
     phase: Option<(Duration, Duration)>,
+    /// Until when neither the user nor the run's deadline stop it.
+    held_out_until: Duration,
 }
 
 impl<'h> Guard<'h> {
     /// Puts a wire under these bounds.
     pub fn new(host: &'h dyn Host, mut wire: Box<dyn Wire>, timing: Timing) -> io::Result<Self> {
         wire.set_timeout(limits::WAKE)?;
-        Ok(Self { host, wire, timing, quiet_since: host.elapsed(), phase: None })
+        Ok(Self { host, wire, timing, quiet_since: host.elapsed(), phase: None, held_out_until: Duration::ZERO })
     }
 
     /// Starts to wait: silence counts from here.
@@ -71,13 +73,25 @@ impl<'h> Guard<'h> {
         self.phase = None;
     }
 
+    /// For `grace` neither the user's wish to stop nor the run's deadline ends a wait: what is under way may end well.
+    pub fn hold_out(&mut self, grace: Duration) {
+        self.held_out_until = self.host.elapsed().saturating_add(grace);
+    }
+
+    /// Whether a read would give something at once.
+    pub fn has_input(&mut self) -> io::Result<bool> {
+        self.wire.has_input()
+    }
+
     fn check(&self) -> Result<(), Stop> {
         let now = self.host.elapsed();
-        if self.host.interrupted() {
-            return Err(Stop::Interrupted);
-        }
-        if now >= self.timing.run_deadline {
-            return Err(Stop::Deadline);
+        if now >= self.held_out_until {
+            if self.host.interrupted() {
+                return Err(Stop::Interrupted);
+            }
+            if now >= self.timing.run_deadline {
+                return Err(Stop::Deadline);
+            }
         }
         if let Some((end, bound)) = self.phase
             && now >= end
