@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::failure::Failure;
 use super::state::Files;
 use crate::config::AccountName;
+use crate::deliver::mta::{MtaFailure, Stage};
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError, ProgramError};
@@ -119,6 +120,7 @@ impl Place {
                 self.again
             ),
             TargetError::Unspooled(_) => format!("{}: it is fetched again if it is still on the server", self.again),
+            TargetError::Mta(error) => self.of_mta(&error.failure),
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
             TargetError::Program(error) => self.of_program(error),
         }
@@ -138,6 +140,48 @@ impl Place {
                     .to_owned()
             }
             ProgramError::Interrupted { .. } => format!("{again}: the message is kept"),
+        }
+    }
+
+    fn of_mta(&self, failure: &MtaFailure) -> String {
+        let again = &self.again;
+        match failure {
+            MtaFailure::Connect(ConnectError::UnknownHost { .. }) => {
+                "look at the name of the mail server, and at this machine's network".to_owned()
+            }
+            MtaFailure::Connect(ConnectError::Refused { .. }) => {
+                format!("look whether the mail server runs, and at its port; then {again}: the mail waits for it")
+            }
+            MtaFailure::Socket { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                format!("look after the rights of {}: this user must be allowed to write to it", shown_path(path))
+            }
+            MtaFailure::Socket { .. } => {
+                format!("look whether the mail server runs, and which socket it has; then {again}: the mail waits for it")
+            }
+            MtaFailure::Refused { code: 530 | 534 | 535 | 538, .. } => {
+                "this server wants a login or TLS, which fetchonce does not do there: let it take mail from this machine \
+                 without, or name a server on this machine"
+                    .to_owned()
+            }
+            MtaFailure::Refused { stage: Stage::Hello("LHLO"), .. } => {
+                "it may be a server for SMTP: `smtp:` instead of `lmtp:`".to_owned()
+            }
+            MtaFailure::Refused { code: ..500, .. } => format!("{again} later: the mail waits for it"),
+            MtaFailure::Refused { stage: Stage::Rcpt, .. } => {
+                "look at the recipient: the server does not take mail for it".to_owned()
+            }
+            MtaFailure::Refused { .. } => "ask whoever runs the mail server; the mail is kept".to_owned(),
+            MtaFailure::Protocol { .. } => {
+                format!("{again}; if it stays so, this server is broken, or speaks neither LMTP nor SMTP")
+            }
+            MtaFailure::Closed { .. }
+            | MtaFailure::Silence { .. }
+            | MtaFailure::Interrupted { .. }
+            | MtaFailure::GivenUp { .. } => format!("{again}: the mail waits for it"),
+            MtaFailure::Deadline { .. } => format!("{again}: it goes on where it ended; `deadline` allows more time"),
+            MtaFailure::NoUtf8Addresses | MtaFailure::Address { .. } => {
+                "write sender and recipient as the mail server knows them, in ASCII".to_owned()
+            }
         }
     }
 

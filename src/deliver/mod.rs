@@ -9,6 +9,7 @@ pub mod files;
 pub mod folders;
 pub mod maildir;
 pub mod marker;
+pub mod mta;
 pub mod parcel;
 pub mod pipe;
 pub mod staging;
@@ -52,6 +53,9 @@ pub enum TargetError {
     /// Two different files lie under the names of one interrupted delivery.
     #[error("two different files lie under the names of the interrupted delivery {}", .0.0)]
     Conflict(DeliveryId),
+    /// A mail server did not take a message.
+    #[error(transparent)]
+    Mta(#[from] mta::MtaError),
     /// Something else lies there.
     #[error("{} exists and is not a Maildir", shown_path(.0))]
     NotMaildir(PathBuf),

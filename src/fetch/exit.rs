@@ -3,6 +3,7 @@
 use std::io;
 
 use super::FetchError;
+use crate::deliver::mta::MtaFailure;
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::host::{ConnectError, EX_TEMPFAIL, ProgramError};
 use crate::index::IndexError;
@@ -45,6 +46,7 @@ fn of_target(error: &TargetError) -> Exit {
             _ => Exit::Io,
         },
         TargetError::Conflict(_) | TargetError::Unspooled(_) => Exit::Data,
+        TargetError::Mta(error) => of_mta(&error.failure),
         TargetError::Missing(_)
         | TargetError::Changed(_)
         | TargetError::OldIndex(_)
@@ -63,10 +65,31 @@ fn of_program(error: &ProgramError) -> Exit {
     }
 }
 
+fn of_mta(failure: &MtaFailure) -> Exit {
+    match failure {
+        MtaFailure::Connect(error) => of_connecting(error),
+        MtaFailure::Socket { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Exit::Target,
+        MtaFailure::Closed { .. } | MtaFailure::Protocol { .. } => Exit::Protocol,
+        MtaFailure::Silence { .. }
+        | MtaFailure::Deadline { .. }
+        | MtaFailure::GivenUp { .. }
+        | MtaFailure::Refused { code: ..500, .. } => Exit::TryLater,
+        MtaFailure::Interrupted { .. } => Exit::Interrupted,
+        MtaFailure::Socket { .. } | MtaFailure::Refused { .. } => Exit::Unavailable,
+        MtaFailure::NoUtf8Addresses | MtaFailure::Address { .. } => Exit::Config,
+    }
+}
+
+fn of_connecting(error: &ConnectError) -> Exit {
+    match error {
+        ConnectError::UnknownHost { .. } => Exit::UnknownHost,
+        ConnectError::Refused { .. } => Exit::Unavailable,
+    }
+}
+
 fn of_session(error: &SessionError) -> Exit {
     match error {
-        SessionError::Connect(ConnectError::UnknownHost { .. }) => Exit::UnknownHost,
-        SessionError::Connect(ConnectError::Refused { .. }) => Exit::Unavailable,
+        SessionError::Connect(error) => of_connecting(error),
         SessionError::Tls(TlsError::CaFile { .. } | TlsError::NoCertificate { .. }) => Exit::Config,
         SessionError::Tls(TlsError::Setup { .. } | TlsError::Certificate { .. } | TlsError::Handshake { .. })
         | SessionError::NoStls

@@ -4,9 +4,13 @@
 //! program before any step, lose what was not synced, and run it again. [`RealHost`] is the machine itself.
 //! SQLite does its own file I/O; the index announces each commit with [`Host::committed`] instead.
 
+mod guard;
 mod lock;
 mod program;
 mod real;
+mod socket;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,6 +21,7 @@ use std::time::Duration;
 
 use crate::model::{Octets, Timestamp};
 
+pub use guard::{Guard, Stop, Timing};
 pub use lock::{AccountLock, LockError};
 pub use program::{EX_TEMPFAIL, End, Finished, KEPT_PREFIXES, KEPT_VARIABLES, Program, ProgramError, RunError};
 pub use real::{RealHost, Stopwatch};
@@ -37,6 +42,9 @@ pub trait Host: Sync {
 
     /// Opens a TCP connection to the first address of `host` that answers within `timeout`.
     fn connect(&self, host: &str, port: u16, timeout: Duration) -> Result<Box<dyn Wire>, ConnectError>;
+
+    /// Connects to the socket at `path` on this machine within `timeout`.
+    fn connect_local(&self, path: &Path, timeout: Duration) -> io::Result<Box<dyn Wire>>;
 
     /// Makes one directory, mode 0700.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
@@ -109,6 +117,9 @@ pub trait Wire: Read + Write + Send + Sync + fmt::Debug {
     fn peer(&self) -> Option<SocketAddr> {
         None
     }
+
+    /// Whether a read would give something at once: octets, the end of the stream, or its failure.
+    fn has_input(&mut self) -> io::Result<bool>;
 }
 
 /// A file that is being written.

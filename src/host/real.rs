@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use nix::unistd::Group;
 use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags, renameat_with};
 
 use super::program::{self, Finished, Program, RunError};
+use super::socket::Socket;
 use super::{ConnectError, Host, NewFile, Stat, Wire};
 use crate::model::{Octets, Timestamp, limits, shown_path};
 
@@ -130,7 +131,7 @@ impl Host for RealHost {
                 last = io::ErrorKind::TimedOut.into();
                 break;
             }
-            match TcpStream::connect_timeout(address, share).and_then(TcpWire::new) {
+            match Socket::tcp(address, share) {
                 Ok(wire) => return Ok(Box::new(wire)),
                 Err(error) => {
                     tracing::debug!(%address, %error, "not connected");
@@ -139,6 +140,11 @@ impl Host for RealHost {
             }
         }
         Err(ConnectError::Refused { host: host.to_owned(), port, source: last })
+    }
+
+    fn connect_local(&self, path: &Path, timeout: Duration) -> io::Result<Box<dyn Wire>> {
+        self.steps.step();
+        Ok(Box::new(Socket::local(path, timeout, || self.interrupted())?))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -323,56 +329,6 @@ impl NewFile for RealFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_all()
-    }
-}
-
-/// A TCP connection.
-#[derive(Debug)]
-struct TcpWire {
-    stream: TcpStream,
-    timeout: Duration,
-}
-
-impl TcpWire {
-    fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, timeout: Duration::MAX })
-    }
-}
-
-impl Read for TcpWire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
-    }
-}
-
-impl Write for TcpWire {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
-    }
-}
-
-impl Wire for TcpWire {
-    fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        let timeout = timeout.max(Duration::from_millis(1));
-        if timeout != self.timeout {
-            self.stream.set_read_timeout(Some(timeout))?;
-            self.stream.set_write_timeout(Some(timeout))?;
-            self.timeout = timeout;
-        }
-        Ok(())
-    }
-
-    fn is_loopback(&self) -> bool {
-        self.peer().is_some_and(|address| address.ip().to_canonical().is_loopback())
-    }
-
-    fn peer(&self) -> Option<SocketAddr> {
-        self.stream.peer_addr().ok()
     }
 }
 

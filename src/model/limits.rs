@@ -82,3 +82,21 @@ pub const GRACE: Duration = Duration::from_secs(5);
 pub const PRINTED_OCTETS: usize = 4096;
 /// Lines shown of them, the last ones.
 pub const PRINTED_LINES: usize = 3;
+/// Most lines in one reply of a mail server.
+pub const MTA_REPLY_LINES: usize = 128;
+/// Longest wait for a mail server's greeting, and for its answer to a command (RFC 5321 §4.5.3.2).
+pub const MTA_COMMAND: Duration = Duration::from_secs(300);
+/// Longest wait for the answer to DATA (RFC 5321 §4.5.3.2.4).
+pub const MTA_DATA: Duration = Duration::from_secs(120);
+/// Longest time that a mail server takes to take a block of a message (RFC 5321 §4.5.3.2.5).
+pub const MTA_BLOCK: Duration = Duration::from_secs(180);
+/// Longest wait for the answer to the end of a message (RFC 5321 §4.5.3.2.6).
+pub const MTA_END: Duration = Duration::from_secs(600);
+/// For so long that answer is waited for even when the user asks to stop, or the run's time is over.
+pub const MTA_GRACE: Duration = Duration::from_secs(10);
+/// Longest wait for what a mail server says at the end of a connection.
+pub const MTA_LAST_WORDS: Duration = Duration::from_secs(5);
+/// Most messages that are handed to a mail server over one connection.
+pub const MTA_CONNECTION_MESSAGES: u32 = 500;
+/// After so many messages in a row that cost a mail server's connection, it is offered no more in this run.
+pub const MTA_TROUBLES: u32 = 2;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::command::CommandError;
 use super::reply::ResponseCode;
 use super::{link, tls};
-use crate::host::ConnectError;
+use crate::host::{ConnectError, Stop};
 use crate::model::{MessageNumber, Octets, shown_path};
 
 /// Why a session or one of its commands failed. All text of the server in it is escaped and cut (I9).
@@ -123,6 +123,26 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// What a failed read or write means for the session.
+    pub(super) fn of_io(error: io::Error, during: &str) -> Self {
+        let during = during.to_owned();
+        match Stop::of(&error) {
+            Some(Stop::Interrupted) => Self::Interrupted,
+            Some(Stop::Deadline) => Self::Deadline { during },
+            Some(Stop::Silence(bound)) => Self::Silence { during, bound },
+            None => Self::Closed { during, source: error },
+        }
+    }
+
+    /// The same for an error that the TLS library only lends.
+    pub(super) fn of_lent_io(error: &io::Error, during: &str) -> Self {
+        let owned = match Stop::of(error) {
+            Some(stop) => io::Error::other(stop),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
+        Self::of_io(owned, during)
+    }
+
     /// Whether it is TLS that failed: not the connection below it, and not what was said within it.
     #[must_use]
     pub fn is_of_tls(&self) -> bool {

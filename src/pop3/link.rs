@@ -10,11 +10,11 @@ use native_tls::{TlsConnector, TlsStream};
 
 use super::command::Command;
 use super::error::SessionError;
-use super::guard::{self, Guard};
 use super::multiline::Unstuff;
 use super::notes::{Notes, WITHHELD};
 use super::reply::{Refusal, Status};
 use super::tls;
+use crate::host::Guard;
 use crate::model::limits;
 
 /// What a new link waits for, as errors name it.
@@ -182,7 +182,7 @@ impl<'h> Link<'h> {
         let guard = self.stream.guard();
         guard.start_waiting();
         guard.start_phase(limits::REPLY);
-        let result = self.stream.write_all(octets).map_err(|error| guard::failed(error, &self.during));
+        let result = self.stream.write_all(octets).map_err(|error| SessionError::of_io(error, &self.during));
         self.stream.guard().end_phase();
         self.notes.checked(result)
     }
@@ -350,6 +350,6 @@ impl<'h> Link<'h> {
             }
             Err(error) => error,
         };
-        self.notes.checked(Err(guard::failed(source, &self.during)))
+        self.notes.checked(Err(SessionError::of_io(source, &self.during)))
     }
 }

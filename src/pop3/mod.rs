@@ -51,7 +51,6 @@ mod auth;
 mod certificate;
 pub mod command;
 mod error;
-mod guard;
 mod link;
 mod listing;
 pub mod multiline;
@@ -65,10 +64,10 @@ mod transfer;
 #[cfg(test)]
 mod tests;
 
+pub use crate::host::Timing;
 pub use auth::Credentials;
 pub use certificate::Certificate;
 pub use error::{AuthFailure, Distrust, RetrError, SessionError, TlsError, Unsettled};
-pub use guard::Timing;
 pub use notes::{NotedLine, Notes, Tracer};
 pub use proof::{Matched, SightedContent, Sighting};
 pub use reply::{Capabilities, DropListing, Expire, ResponseCode};

@@ -10,13 +10,12 @@ use native_tls::TlsConnector;
 use super::certificate::Certificate;
 use super::command::Command;
 use super::error::{SessionError, Unsettled};
-use super::guard::{self, Guard, Timing};
 use super::link::Link;
 use super::notes::Notes;
 use super::reply::{Capabilities, DropListing, Refusal};
 use super::tls;
 use super::transfer::Unfinished;
-use crate::host::{Host, Wire};
+use crate::host::{Guard, Host, Timing, Wire};
 use crate::model::{MessageNumber, Receipt, limits};
 
 /// How a connection is protected.
@@ -167,7 +166,7 @@ fn open_with<'h>(
     notes.event(&wire.peer().map_or("connected".to_owned(), |peer| format!("connected to {peer}")));
     let is_loopback = wire.is_loopback();
     let may_send_password = endpoint.tls != TlsMode::None || endpoint.allow_cleartext || is_loopback;
-    let guard = Guard::new(host, wire, timing).map_err(|error| guard::failed(error, "the connection"));
+    let guard = Guard::new(host, wire, timing).map_err(|error| SessionError::of_io(error, "the connection"));
     let guard = notes.checked(guard)?;
     let link = match connector {
         Some(connector) if endpoint.tls == TlsMode::Implicit => Link::secured(connector, &endpoint.host, guard, notes)?,

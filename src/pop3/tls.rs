@@ -8,8 +8,7 @@ use native_tls::{HandshakeError, Protocol, TlsConnector, TlsStream};
 
 use super::certificate::Certificate;
 use super::error::{Distrust, SessionError, TlsError};
-use super::guard::{self, Guard};
-use crate::host::Host;
+use crate::host::{Guard, Host};
 use crate::model::{Octets, escaped, limits};
 
 /// Largest file of CA certificates.
@@ -75,12 +74,12 @@ pub(super) fn secure<'h>(
 
 fn failure(host_name: &str, error: &native_tls::Error) -> SessionError {
     if let Some(error) = error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
-        return guard::failed_within(error, HANDSHAKE);
+        return SessionError::of_lent_io(error, HANDSHAKE);
     }
     let (host, text) = (host_name.to_owned(), error.to_string());
     if is_end_of_stream(&text) {
         let source = io::Error::new(io::ErrorKind::UnexpectedEof, "end of stream");
-        return guard::failed(source, HANDSHAKE);
+        return SessionError::of_io(source, HANDSHAKE);
     }
     match text.split_once("certificate verify failed") {
         Some((_, detail)) => {

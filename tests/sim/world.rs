@@ -375,6 +375,10 @@ impl Host for SimHost {
         }))
     }
 
+    fn connect_local(&self, _path: &Path, _timeout: Duration) -> io::Result<Box<dyn Wire>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         self.disk_step()?.world.disk.create(&real(path), true).map(drop)
     }
@@ -658,5 +662,10 @@ impl Wire for SimWire {
 
     fn is_loopback(&self) -> bool {
         true
+    }
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        self.output.extend(self.connection.take_output());
+        Ok(!self.output.is_empty() || self.broken || self.connection.is_closed())
     }
 }

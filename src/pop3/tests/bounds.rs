@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::script::{LISTING, LOGIN, Script, TIMING, endpoint};
+use super::dialogue::{LISTING, LOGIN, Script, TIMING, endpoint};
 use crate::model::{MessageNumber, Octets, limits};
 use crate::pop3::{Notes, RetrError, SessionError, Timing, TlsMode, TopReply, open};
 
@@ -30,7 +30,7 @@ fn i8_the_run_deadline_ends_what_never_falls_silent() {
     let timing = Timing { run_deadline: Duration::from_secs(1000), ..TIMING };
     let mut session = open(&script, &endpoint(TlsMode::None), timing, Notes::default())
         .unwrap()
-        .authenticate(&super::script::credentials())
+        .authenticate(&super::dialogue::credentials())
         .unwrap();
     session.listing().unwrap();
     let error = session.retr(ONE, Octets(1 << 20), &mut |_| Ok(())).unwrap_err();

@@ -1,6 +1,6 @@
 //! Opening and authenticating.
 
-use super::script::{Script, TIMING, credentials, endpoint};
+use super::dialogue::{Script, TIMING, credentials, endpoint};
 use crate::pop3::{AuthFailure, Credentials, Mechanism, Notes, Protection, ResponseCode, SessionError, TlsMode, open};
 
 /// Logs in after the greeting, CAPA with these lines, and `rest`.
@@ -88,7 +88,7 @@ fn i9_no_password_goes_in_clear_text_to_another_machine() {
         assert!(matches!(session.authenticate(&credentials()), Err(AuthFailure::ClearText)));
         assert_eq!(script.heard(), "CAPA\r\n");
     }
-    let script = Script::new(super::script::LOGIN).remote();
+    let script = Script::new(super::dialogue::LOGIN).remote();
     let mut allowed = endpoint(TlsMode::None);
     allowed.allow_cleartext = true;
     open(&script, &allowed, TIMING, Notes::default()).unwrap().authenticate(&credentials()).unwrap();

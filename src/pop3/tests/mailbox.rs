@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::script::{LISTING, LOGIN, LOGIN_PIPELINING, Script};
+use super::dialogue::{LISTING, LOGIN, LOGIN_PIPELINING, Script};
 use crate::content::Canonical;
 use crate::model::{ContentId, Listed, Listing, MessageNumber, Octets, Receipt, RowId, Uid};
 use crate::pop3::{

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::script::{LISTING, Script, TIMING, credentials, endpoint};
+use super::dialogue::{LISTING, Script, TIMING, credentials, endpoint};
 use crate::model::{MessageNumber, Octets, limits};
 use crate::pop3::{AuthFailure, Credentials, NotedLine, Notes, Session, TlsMode, Tracer, Transaction, open};
 

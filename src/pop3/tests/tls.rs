@@ -18,7 +18,7 @@ use openssl::ssl::{SslAcceptor, SslMethod, SslVersion};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509Name};
 
-use super::script::credentials;
+use super::dialogue::credentials;
 use crate::host::{Host as _, RealHost};
 use crate::pop3::{
     Certificate, Distrust, Endpoint, Notes, Protection, SessionError, Timing, TlsError, TlsMode, Update, open,

@@ -5,8 +5,7 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use super::error::SessionError;
-use crate::host::{Host, Wire};
+use super::{Host, Wire};
 use crate::model::limits;
 
 /// The bounds in time of a session.
@@ -18,54 +17,81 @@ pub struct Timing {
     pub run_deadline: Duration,
 }
 
-/// Why a read or write was given up; travels inside an [`io::Error`] through the TLS library.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Stop {
+/// Why a read or write was given up; travels inside an [`io::Error`], also through a TLS library.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Stop {
+    /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
+    /// The time for the run is over.
     #[error("the time for this run is over")]
     Deadline,
+    /// Nothing, or not all of it, came within this bound.
     #[error("silence")]
     Silence(Duration),
 }
 
+impl Stop {
+    /// The stop that an error of a [`Guard`] carries; `None` where the wire itself failed.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Option<Self> {
+        error.get_ref().and_then(|inner| inner.downcast_ref()).copied()
+    }
+}
+
 /// A [`Wire`] that blocks until octets move or a bound passes.
-pub(super) struct Guard<'h> {
+pub struct Guard<'h> {
     host: &'h dyn Host,
     wire: Box<dyn Wire>,
     timing: Timing,
     quiet_since: Duration,
     /// When a phase with a bound of its own ends, and that bound.
     phase: Option<(Duration, Duration)>,
+    /// Until when neither the user nor the run's deadline stop it.
+    held_out_until: Duration,
 }
 
 impl<'h> Guard<'h> {
-    pub(super) fn new(host: &'h dyn Host, mut wire: Box<dyn Wire>, timing: Timing) -> io::Result<Self> {
+    /// Puts a wire under these bounds.
+    pub fn new(host: &'h dyn Host, mut wire: Box<dyn Wire>, timing: Timing) -> io::Result<Self> {
         wire.set_timeout(limits::WAKE)?;
-        Ok(Self { host, wire, timing, quiet_since: host.elapsed(), phase: None })
+        Ok(Self { host, wire, timing, quiet_since: host.elapsed(), phase: None, held_out_until: Duration::ZERO })
     }
 
     /// Starts to wait: silence counts from here.
-    pub(super) fn start_waiting(&mut self) {
+    pub fn start_waiting(&mut self) {
         self.quiet_since = self.host.elapsed();
     }
 
     /// Starts a phase of at most `bound`.
-    pub(super) fn start_phase(&mut self, bound: Duration) {
+    pub fn start_phase(&mut self, bound: Duration) {
         self.phase = Some((self.host.elapsed().saturating_add(bound), bound));
     }
 
-    pub(super) fn end_phase(&mut self) {
+    /// Ends the phase.
+    pub fn end_phase(&mut self) {
         self.phase = None;
+    }
+
+    /// For `grace` neither the user's wish to stop nor the run's deadline ends a wait: what is under way may end well.
+    pub fn hold_out(&mut self, grace: Duration) {
+        self.held_out_until = self.host.elapsed().saturating_add(grace);
+    }
+
+    /// Whether a read would give something at once.
+    pub fn has_input(&mut self) -> io::Result<bool> {
+        self.wire.has_input()
     }
 
     fn check(&self) -> Result<(), Stop> {
         let now = self.host.elapsed();
-        if self.host.interrupted() {
-            return Err(Stop::Interrupted);
-        }
-        if now >= self.timing.run_deadline {
-            return Err(Stop::Deadline);
+        if now >= self.held_out_until {
+            if self.host.interrupted() {
+                return Err(Stop::Interrupted);
+            }
+            if now >= self.timing.run_deadline {
+                return Err(Stop::Deadline);
+            }
         }
         if let Some((end, bound)) = self.phase
             && now >= end
@@ -110,24 +136,5 @@ impl Write for Guard<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.until_moved(|wire| wire.flush().map(|()| 0)).map(|_| ())
-    }
-}
-
-/// The session's error for a failed read or write.
-pub(super) fn failed(error: io::Error, during: &str) -> SessionError {
-    let during = during.to_owned();
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Stop>()) {
-        Some(Stop::Interrupted) => SessionError::Interrupted,
-        Some(Stop::Deadline) => SessionError::Deadline { during },
-        Some(Stop::Silence(bound)) => SessionError::Silence { during, bound: *bound },
-        None => SessionError::Closed { during, source: error },
-    }
-}
-
-/// The same for an error that the TLS library only lends.
-pub(super) fn failed_within(error: &io::Error, during: &str) -> SessionError {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Stop>()) {
-        Some(stop) => failed(io::Error::other(*stop), during),
-        None => failed(io::Error::new(error.kind(), error.to_string()), during),
     }
 }

@@ -9,9 +9,6 @@ use std::time::Duration;
 
 use crate::host::{ConnectError, Finished, Host, NewFile, Program, RunError, Stat, Wire};
 use crate::model::{Octets, Timestamp, limits};
-use crate::pop3::{
-    Authorization, Credentials, Endpoint, Notes, Session, SessionError, Timing, TlsMode, Transaction, open,
-};
 
 /// What the server does next.
 #[derive(Debug)]
@@ -40,12 +37,12 @@ struct Server {
 
 /// A host whose only connection leads to the script.
 #[derive(Clone)]
-pub(super) struct Script(Arc<Mutex<Server>>);
+pub(crate) struct Script(Arc<Mutex<Server>>);
 
 impl Script {
     /// A script from text: lines that begin with `C: ` are expected, all else is sent, CRLF after each.
     /// A line `CLOSE` ends the connection; after the last line the server is silent.
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let script = Self(Arc::new(Mutex::new(Server {
             steps: VecDeque::new(),
             heard: Vec::new(),
@@ -60,7 +57,7 @@ impl Script {
         script.then(text)
     }
 
-    pub(super) fn then(self, text: &str) -> Self {
+    pub(crate) fn then(self, text: &str) -> Self {
         for line in text.lines().map(|line| line.trim_start_matches(' ')).filter(|line| !line.is_empty()) {
             let step = match line.strip_prefix("C: ") {
                 Some(command) => Step::Expect(format!("{command}\r\n").into_bytes()),
@@ -73,110 +70,48 @@ impl Script {
     }
 
     /// Octets as they are, in one piece.
-    pub(super) fn raw(self, octets: &[u8]) -> Self {
+    pub(crate) fn raw(self, octets: &[u8]) -> Self {
         self.server(|server| server.steps.push_back(Step::Send(octets.to_vec())));
         self
     }
 
-    pub(super) fn in_chunks(self, chunk: usize) -> Self {
+    pub(crate) fn in_chunks(self, chunk: usize) -> Self {
         self.server(|server| server.chunk = chunk);
         self
     }
 
-    pub(super) fn remote(self) -> Self {
+    pub(crate) fn remote(self) -> Self {
         self.server(|server| server.loopback = false);
         self
     }
 
     /// One octet a second.
-    pub(super) fn dripping(self) -> Self {
+    pub(crate) fn dripping(self) -> Self {
         self.server(|server| (server.drip, server.chunk) = (Duration::from_secs(1), 1));
         self
     }
 
-    pub(super) fn interrupt_when_silent(self) -> Self {
+    pub(crate) fn interrupt_when_silent(self) -> Self {
         self.server(|server| server.interrupt_when_silent = true);
         self
     }
 
-    pub(super) fn heard(&self) -> String {
+    pub(crate) fn heard(&self) -> String {
         self.server(|server| String::from_utf8_lossy(&server.heard).into_owned())
     }
 
     /// The script ran to its end.
-    pub(super) fn assert_done(&self) {
+    pub(crate) fn assert_done(&self) {
         self.server(|server| assert!(server.steps.is_empty(), "left: {:?}, heard: {:?}", server.steps, server.inbox));
     }
 
-    pub(super) fn clock(&self) -> Duration {
+    pub(crate) fn clock(&self) -> Duration {
         self.server(|server| server.clock)
-    }
-
-    pub(super) fn open(&self) -> Result<Session<'_, Authorization>, SessionError> {
-        open(self, &endpoint(TlsMode::None), TIMING, Notes::default())
-    }
-
-    /// Logs in by the lines of [`LOGIN`].
-    pub(super) fn login(&self) -> Session<'_, Transaction> {
-        self.open().unwrap().authenticate(&credentials()).unwrap()
     }
 
     fn server<T>(&self, act: impl FnOnce(&mut Server) -> T) -> T {
         act(&mut self.0.lock().unwrap())
     }
-}
-
-pub(super) const TIMING: Timing = Timing { silence: Duration::from_secs(60), run_deadline: Duration::from_secs(3600) };
-
-/// A login without any capability.
-pub(super) const LOGIN: &str = "
-    +OK ready
-    C: CAPA
-    -ERR what
-    C: USER alice
-    +OK
-    C: PASS secret
-    +OK
-    C: CAPA
-    -ERR what";
-
-/// A login at a server that pipelines.
-pub(super) const LOGIN_PIPELINING: &str = "
-    +OK ready
-    C: CAPA
-    -ERR not yet
-    C: USER alice
-    +OK
-    C: PASS secret
-    +OK
-    C: CAPA
-    +OK
-    PIPELINING
-    UIDL
-    TOP
-    .";
-
-/// A listing of two messages.
-pub(super) const LISTING: &str = "
-    C: UIDL
-    +OK
-    1 aaa
-    2 bbb
-    .
-    C: STAT
-    +OK 2 30
-    C: LIST
-    +OK
-    1 10
-    2 20
-    .";
-
-pub(super) fn endpoint(tls: TlsMode) -> Endpoint {
-    Endpoint { host: "pop.example.com".to_owned(), port: 110, tls, ca_file: None, allow_cleartext: false }
-}
-
-pub(super) fn credentials() -> Credentials {
-    Credentials { user: "alice".to_owned(), password: "secret".to_owned().into() }
 }
 
 #[derive(Debug)]
@@ -244,6 +179,10 @@ impl Wire for ScriptWire {
     fn is_loopback(&self) -> bool {
         self.0.lock().unwrap().loopback
     }
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        unreachable!()
+    }
 }
 
 impl Host for Script {
@@ -261,6 +200,9 @@ impl Host for Script {
     }
     fn connect(&self, _: &str, _: u16, _: Duration) -> Result<Box<dyn Wire>, ConnectError> {
         Ok(Box::new(ScriptWire(Arc::clone(&self.0))))
+    }
+    fn connect_local(&self, _: &Path, _: Duration) -> io::Result<Box<dyn Wire>> {
+        unreachable!()
     }
     fn create_dir(&self, _: &Path) -> io::Result<()> {
         unreachable!()
