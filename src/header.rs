@@ -83,13 +83,14 @@ impl Header {
         self.address("return-path")
     }
 
-    /// The address that the first field of this name consists of, without its brackets.
+    /// The address of the first field of this name: all of it, or what stands in brackets at its end.
     ///
     /// Only an address that can stand in an envelope or in the separator of an mbox: printable ASCII without blanks.
     #[must_use]
     pub fn address(&self, name: &str) -> Option<&str> {
         let value = self.values(name).next()?;
-        let address = value.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")).unwrap_or(value);
+        let bracketed = value.strip_suffix(b">").and_then(|rest| rest.rsplitn(2, |octet| *octet == b'<').next());
+        let address = bracketed.filter(|_| value.contains(&b'<')).unwrap_or(value);
         let is_plain = |octet: &u8| octet.is_ascii_graphic() && !b"<>".contains(octet);
         let is_address = address.len() <= limits::ADDRESS_OCTETS && address.iter().all(is_plain);
         std::str::from_utf8(address).ok().filter(|_| is_address)

@@ -172,7 +172,8 @@ impl Fetching<'_> {
         {
             remember(lock, &index, &place)?;
         }
-        let deliver = if self.args.dry_run { None } else { destination(&account.deliver, &place) };
+        let destination = || destination(&account.deliver, &place, &self.chosen.secret_variables);
+        let deliver = (!self.args.dry_run).then(destination).flatten();
         let mut job = job(account, identity, password, deliver, self.args.limit);
         job.tracer = self.world.tracer(&place.name);
         Ok(fetch::run(host, &job, &mut index, Rules::default(), watch))
@@ -243,11 +244,13 @@ pub(super) fn endpoint(account: &Account) -> Endpoint {
 }
 
 /// Where a run delivers to; nowhere, where there is no target.
-fn destination(targets: &[Target], place: &Place) -> Option<Destination> {
+fn destination(targets: &[Target], place: &Place, secret_variables: &[String]) -> Option<Destination> {
     let destination = || Destination {
         targets: targets.to_vec(),
         held: place.files.held.clone(),
         quarantine: place.files.quarantine.clone(),
+        trace_headers: Vec::new(),
+        secret_variables: secret_variables.to_vec(),
     };
     (!targets.is_empty()).then(destination)
 }

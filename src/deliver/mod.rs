@@ -14,6 +14,7 @@ pub mod parcel;
 pub mod pipe;
 pub mod staging;
 pub mod survey;
+pub mod trace;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,15 +66,18 @@ pub enum TargetError {
 }
 
 impl TargetError {
-    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { doing, path: path.to_owned(), source }
     }
 
     /// Whether it is not about one message: then the target takes no other one now either.
     #[must_use]
     pub fn is_of_whole_target(&self) -> bool {
-        use ProgramError::{Interrupted, NotRun};
-        self.is_disk_failure() || matches!(self, Self::Program(NotRun { .. } | Interrupted { .. }))
+        match self {
+            Self::Program(error) => matches!(error, ProgramError::NotRun { .. } | ProgramError::Interrupted { .. }),
+            Self::Mta(error) => error.failure.is_of_whole_server(),
+            _ => self.is_disk_failure(),
+        }
     }
 
     /// Whether the disk failed or is full: nothing of the batch may be trusted or deleted.

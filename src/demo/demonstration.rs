@@ -194,6 +194,8 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
             targets: vec![Target::maildir(folder.join("Mail"))],
             held: folder.join("held"),
             quarantine: folder.join("quarantine"),
+            trace_headers: Vec::new(),
+            secret_variables: Vec::new(),
         }),
         silence: Duration::from_secs(60),
         deadline: Duration::from_secs(300),

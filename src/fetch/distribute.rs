@@ -10,7 +10,7 @@ use crate::deliver::maildir::Maildir;
 use crate::deliver::parcel::{Outcome, Parcel, Promised, Settled, Source as _};
 use crate::deliver::staging::digest;
 use crate::index::{DeliveryState, Finding, HeldParcel, Journal, PromiseRecord};
-use crate::model::{DeliveryId, InDoubt, Promise};
+use crate::model::{DeliveryId, InDoubt};
 use crate::report::{Event, Problem, with_causes};
 
 /// A target that refused so many parcels one after the other is not asked for the others in this run.
@@ -77,7 +77,11 @@ impl Runner<'_, '_> {
                 at: journal.at,
             })
             .collect();
-        let settled = targets.deliver(self.index, target)?.settle(&promised)?;
+        let settled = if targets.is_known(self.index, target)? {
+            targets.deliver(self.index, target)?.settle(&promised)?
+        } else {
+            vec![Settled::InDoubt; promised.len()]
+        };
         let in_doubt = targets.in_doubt(target);
         let states = settled.iter().map(|settled| match settled {
             Settled::Delivered => Some(DeliveryState::Delivered),
@@ -189,23 +193,29 @@ impl Runner<'_, '_> {
         for at in chunk {
             sources.push(targets.get(self.index, parcels[*at].spool)?.clone());
         }
-        let offered: Vec<Parcel<'_>> =
-            chunk.iter().zip(&sources).map(|(at, source)| parcel_of(&parcels[*at], source, Vec::new())).collect();
+        let mut offered: Vec<Parcel<'_>> = Vec::new();
+        for (at, source) in chunk.iter().zip(&sources) {
+            match targets.prefix(target, &parcels[*at], source) {
+                Ok(prefix) => offered.push(parcel_of(&parcels[*at], source, prefix)),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
         targets.count_run(self.index, target)?;
         let prepared = match targets.deliver(self.index, target)?.prepare(&offered) {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(error)),
         };
-        let record =
-            |(parcel, promise): (&'_ Parcel<'_>, Promise)| (parcel.token.clone(), parcel.content.full, promise);
-        let promises: Vec<_> = offered.iter().zip(prepared.promises()).map(record).collect();
-        let records: Vec<PromiseRecord<'_>> = promises
-            .iter()
-            .map(|(parcel, full, promise)| PromiseRecord { parcel, full: *full, prefix: &[], promise: promise.clone() })
+        let promised = offered.iter().zip(prepared.promises());
+        let records: Vec<PromiseRecord<'_>> = promised
+            .map(|(parcel, promise)| PromiseRecord {
+                parcel: &parcel.token,
+                full: parcel.content.full,
+                prefix: &parcel.prefix,
+                promise,
+            })
             .collect();
         self.index.promise(target, &records, self.host.now())?;
         let outcomes = prepared.perform();
-        drop(offered);
         let states: Vec<Option<DeliveryState>> =
             outcomes.into_iter().map(|outcome| self.weigh(outcome, targets.name(target), refusals)).collect();
         let found = chunk.iter().zip(&states);

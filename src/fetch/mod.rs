@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::host::Host;
 use crate::index::{Identity, Index, Run};
-use crate::model::{Octets, RowId, Target, Uid, limits};
+use crate::model::{Octets, RowId, Target, TraceHeader, Uid, limits};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, SessionError, Tracer};
@@ -60,6 +60,10 @@ pub struct Destination {
     pub held: PathBuf,
     /// The account's own Maildir for messages that a target will never take.
     pub quarantine: PathBuf,
+    /// The header fields that deliveries put before each message.
+    pub trace_headers: Vec<TraceHeader>,
+    /// Variables of the environment that hold passwords: no program sees them (I9).
+    pub secret_variables: Vec<String>,
 }
 
 /// The result of a run.
@@ -174,7 +178,7 @@ impl Runner<'_, '_> {
     }
 
     fn run_recorded(&mut self, destination: &Destination) -> Result<(), FetchError> {
-        let mut targets = Targets::open(self.host, self.index, destination)?;
+        let mut targets = Targets::open(self.host, self.index, self.job, destination, self.deadline)?;
         self.settle(&mut targets)?;
         let (next, failed) = self.main_sessions(&mut targets)?;
         if let Next::Troubled(rows) = next {

@@ -2,25 +2,33 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
-use super::{Destination, FetchError};
+use super::{Destination, FetchError, Job};
 use crate::deliver::TargetError;
 use crate::deliver::eml::Eml;
 use crate::deliver::files::Files;
 use crate::deliver::folders::create_dirs;
 use crate::deliver::maildir::Maildir;
 use crate::deliver::marker::{Known, MarkedFolder};
-use crate::deliver::parcel::Deliver;
+use crate::deliver::mta::{Mta, Protocol};
+use crate::deliver::parcel::{Deliver, Source};
+use crate::deliver::pipe::Pipe;
+use crate::deliver::trace::Trace;
+use crate::header::Header;
 use crate::host::Host;
-use crate::index::{HELD, Index, QUARANTINE, Target as Recorded};
-use crate::model::{FileStyle, FolderTarget, InDoubt, Target, shown_path};
+use crate::index::{HELD, HeldParcel, Index, QUARANTINE, Target as Recorded};
+use crate::model::{FileStyle, FolderTarget, InDoubt, MtaTarget, Target, shown_path};
 
 const EML: &str = "eml";
 
 /// The targets of a run, by their number in the index.
 pub(super) struct Targets<'h> {
     host: &'h dyn Host,
+    job: &'h Job,
     destination: &'h Destination,
+    /// On [`Host::elapsed`].
+    deadline: Duration,
     open: HashMap<i64, Opened<'h>>,
     /// In the order of the configuration.
     configured: Vec<i64>,
@@ -44,9 +52,11 @@ impl<'h> Targets<'h> {
     pub(super) fn open(
         host: &'h dyn Host,
         index: &mut Index<'_>,
+        job: &'h Job,
         destination: &'h Destination,
+        deadline: Duration,
     ) -> Result<Self, FetchError> {
-        let mut targets = Self { host, destination, open: HashMap::new(), configured: Vec::new() };
+        let mut targets = Self { host, job, destination, deadline, open: HashMap::new(), configured: Vec::new() };
         for target in &destination.targets {
             let id = targets.open_configured(index, target)?;
             targets.configured.push(id);
@@ -57,8 +67,36 @@ impl<'h> Targets<'h> {
     fn open_configured(&mut self, index: &mut Index<'_>, target: &'h Target) -> Result<i64, FetchError> {
         match target {
             Target::Maildir(folder) | Target::Eml(folder) => self.open_folder(index, folder, target.kind()),
-            _ => Err(TargetError::NotMaildir(self.destination.held.clone()).into()),
+            _ => self.open_other(index, target),
         }
+    }
+
+    /// A target without a marker: its kind and its key are all that the index knows it by.
+    fn open_other(&mut self, index: &mut Index<'_>, target: &'h Target) -> Result<i64, FetchError> {
+        let (kind, key) = (target.kind(), target.key());
+        let recorded = match index.target_at(kind, &key)? {
+            Some(recorded) => recorded,
+            None => index.add_target(kind, &key, "", 0)?,
+        };
+        let deliver = self.deliverer(target)?;
+        let id = recorded.id;
+        let opened = Opened { recorded, deliver, maildir: None, folder: None, counted: false, stopped: false };
+        self.open.insert(id, opened);
+        Ok(id)
+    }
+
+    fn deliverer(&self, target: &Target) -> Result<Box<dyn Deliver + 'h>, FetchError> {
+        let mta = |protocol, spec: &MtaTarget| Box::new(Mta::new(self.host, protocol, spec.clone(), self.deadline));
+        Ok(match target {
+            Target::Lmtp(spec) => mta(Protocol::Lmtp, spec),
+            Target::Smtp(spec) => mta(Protocol::Smtp, spec),
+            Target::Pipe(spec) => {
+                let scratch = self.destination.held.join("tmp");
+                let secrets = &self.destination.secret_variables;
+                Box::new(Pipe::new(self.host, spec, &self.job.identity.name, secrets, &scratch))
+            }
+            _ => return Err(TargetError::NotMaildir(target.key()).into()),
+        })
     }
 
     /// The numbers of the configured targets, in the order of the configuration.
@@ -74,7 +112,7 @@ impl<'h> Targets<'h> {
     /// The only target, where messages go to straight from the session.
     pub(super) fn direct(&self) -> Option<i64> {
         match self.destination.targets[..] {
-            [Target::Maildir(_)] => self.configured.first().copied(),
+            [Target::Maildir(_)] if self.destination.trace_headers.is_empty() => self.configured.first().copied(),
             _ => None,
         }
     }
@@ -99,6 +137,31 @@ impl<'h> Targets<'h> {
     /// The Maildir that messages of the session are written into: the only target, or the spool.
     pub(super) fn inbox(&mut self, index: &mut Index<'_>) -> Result<i64, FetchError> {
         self.direct().map_or_else(|| self.held(index), Ok)
+    }
+
+    /// The lines that a delivery to a target puts before a message.
+    pub(super) fn prefix(&self, id: i64, parcel: &HeldParcel, source: &dyn Source) -> Result<Vec<u8>, TargetError> {
+        let at = self.configured.iter().position(|configured| *configured == id);
+        let Some(target) = at.and_then(|at| self.destination.targets.get(at)) else { return Ok(Vec::new()) };
+        let Some(mut message) = source.open(&parcel.parcel)? else {
+            return Err(TargetError::Unspooled(parcel.parcel.clone()));
+        };
+        let reading = TargetError::io("read a held message from", &self.destination.held);
+        let header = Header::read(&mut *message).map_err(reading)?;
+        let trace = Trace {
+            fields: &self.destination.trace_headers,
+            server: &self.job.identity.server,
+            user: &self.job.identity.user,
+            host_name: &self.host.name(),
+        };
+        Ok(trace.lines(target, &parcel.parcel, &header, parcel.fetched_at))
+    }
+
+    /// Whether what was delivered to a target can be told: nothing tells it of a program or a server that is not
+    /// configured any more.
+    pub(super) fn is_known(&self, index: &Index<'_>, id: i64) -> Result<bool, FetchError> {
+        let is_handed_over = |kind: &str| matches!(kind, "stdout" | "pipe" | "lmtp" | "smtp");
+        Ok(self.open.contains_key(&id) || !is_handed_over(&index.target(id)?.kind))
     }
 
     /// What is to become of deliveries to a target of which only the other side knows.

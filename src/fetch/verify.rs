@@ -1,8 +1,13 @@
 //! Repairs what a failed sync left UNTRUSTED.
 
+use std::io::{self, Read as _};
+
 use super::FetchError;
 use super::targets::open_maildir;
+use crate::deliver::TargetError;
 use crate::deliver::maildir::Rewritten;
+use crate::deliver::parcel::Source as _;
+use crate::deliver::staging::digest;
 use crate::host::Host;
 use crate::index::{DeliveryState, Finding, Index, Journal};
 use crate::model::{DeliveryId, Promise};
@@ -60,7 +65,11 @@ fn repair_delivery(
     };
     let delivery = DeliveryId(name.clone());
     let maildir = open_maildir(host, index, &index.target(journal.target)?)?;
-    let found = maildir.rewrite(&delivery, &parcel.content)?;
+    let spool = open_maildir(host, index, &index.target(parcel.spool)?)?;
+    let Some(message) = spool.open(&parcel.parcel)? else { return Ok(()) };
+    let reading = TargetError::io("read a held message in", spool.root());
+    let content = digest(&mut io::Cursor::new(&journal.prefix).chain(message)).map_err(reading)?;
+    let found = maildir.rewrite(&delivery, &content)?;
     let state = (found == Rewritten::Durable).then_some(DeliveryState::Delivered);
     if found == Rewritten::Corrupt {
         maildir.remove(&delivery)?;

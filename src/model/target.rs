@@ -211,6 +211,18 @@ impl Target {
         Self::Maildir(FolderTarget::new(path))
     }
 
+    /// What tells its place from others of its kind: what the index knows it by.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        match self {
+            Self::Maildir(folder) | Self::Eml(folder) => folder.path.clone(),
+            Self::Mbox(mbox) => mbox.path.clone(),
+            Self::Stdout(_) => PathBuf::new(),
+            Self::Pipe(pipe) => pipe.argv.join("\0").into(),
+            Self::Lmtp(mta) | Self::Smtp(mta) => format!("{} {}", mta.address, mta.recipient).into(),
+        }
+    }
+
     /// Whether both lead to the same place, perhaps with different options.
     #[must_use]
     pub fn is_same_place(&self, other: &Self) -> bool {

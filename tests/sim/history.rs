@@ -77,6 +77,8 @@ impl Scenario {
                 targets: anew.unwrap_or_else(|| self.targets.clone()),
                 held: HELD.into(),
                 quarantine: QUARANTINE.into(),
+                trace_headers: Vec::new(),
+                secret_variables: Vec::new(),
             }),
             silence: Duration::from_secs(30),
             deadline: Duration::from_secs(3600),

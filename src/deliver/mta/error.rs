@@ -30,6 +30,14 @@ impl Error for MtaError {
     }
 }
 
+impl MtaFailure {
+    /// Whether it is not about one message.
+    #[must_use]
+    pub fn is_of_whole_server(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Socket { .. } | Self::Deadline { .. } | Self::Interrupted { .. })
+    }
+}
+
 /// What happened between this program and a mail server. All text of the server in it is escaped and cut (I9).
 #[derive(Debug, thiserror::Error)]
 pub enum MtaFailure {
