@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::exit::of_target;
 use super::session::{Open, Retrieval, body_cap};
 use super::targets::Targets;
 use super::{FetchError, Runner};
@@ -314,7 +315,7 @@ impl Runner<'_, '_> {
             self.commit_batch(Some(open), targets, alone)?;
             self.summary.held += 1;
             let target = targets.direct().map(|direct| targets.name(direct)).unwrap_or_default();
-            self.problem(Problem::Held { target, messages: 1, cause });
+            self.problem(Problem::Held { target, messages: 1, cause, exit: of_target(refusal) });
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::exit::of_target;
 use super::targets::Targets;
 use super::{FetchError, Runner};
 use crate::deliver::TargetError;
@@ -11,7 +12,7 @@ use crate::deliver::parcel::{Outcome, Parcel, Promised, Settled, Source as _};
 use crate::deliver::staging::digest;
 use crate::index::{DeliveryState, Finding, HeldParcel, Journal, PromiseRecord};
 use crate::model::{DeliveryId, InDoubt};
-use crate::report::{Event, Problem, with_causes};
+use crate::report::{Event, Exit, Problem, with_causes};
 
 /// A target that refused so many parcels one after the other is not asked for the others in this run.
 const MOST_REFUSALS: usize = 8;
@@ -21,6 +22,7 @@ const MOST_REFUSALS: usize = 8;
 struct Refusals {
     messages: usize,
     cause: String,
+    exit: Exit,
     in_a_row: usize,
     /// Nothing more is offered to it.
     is_over: bool,
@@ -32,6 +34,7 @@ impl Refusals {
         self.in_a_row += 1;
         self.is_over |= self.in_a_row >= MOST_REFUSALS || error.is_of_whole_target();
         self.cause = with_causes(error);
+        self.exit = of_target(error);
     }
 }
 
@@ -174,8 +177,8 @@ impl Runner<'_, '_> {
             if refusals.is_over {
                 targets.stop(target);
             }
-            let Refusals { messages, cause, .. } = refusals;
-            self.problem(Problem::Held { target: targets.name(target), messages, cause });
+            let Refusals { messages, cause, exit, .. } = refusals;
+            self.problem(Problem::Held { target: targets.name(target), messages, cause, exit });
         }
         Ok(disk_failure)
     }

@@ -35,7 +35,8 @@ fn of_index(error: &IndexError) -> Exit {
     }
 }
 
-fn of_target(error: &TargetError) -> Exit {
+/// What the refusal of a target makes of the exit code.
+pub(super) fn of_target(error: &TargetError) -> Exit {
     use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
     match error {
         TargetError::Io { source, .. } if is_disk_failure(source) => Exit::Io,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::model::{Octets, Uid};
 use crate::plan::Plan;
+use crate::report::Exit;
 
 /// One step of an account's run.
 #[derive(Clone, Debug)]
@@ -85,6 +86,8 @@ pub enum Problem {
         messages: usize,
         /// What the target says.
         cause: String,
+        /// What that makes of the exit code.
+        exit: Exit,
     },
     /// A held message is missing or damaged, and no longer on the server.
     Damaged {

@@ -157,7 +157,7 @@ impl Problem {
             | Self::Rejected { .. }
             | Self::InDoubt { .. }
             | Self::Damaged { .. } => Exit::Data,
-            Self::Held { .. } => Exit::Target,
+            Self::Held { exit, .. } => *exit,
             Self::Untrusted { .. } | Self::TooBig { .. } | Self::QuitWithheld { .. } => Exit::Io,
             Self::BackingOff { .. } => Exit::TryLater,
             Self::FetchedAgain { .. } | Self::Redelivered { .. } | Self::PartialListing | Self::Contradicted => {

@@ -236,9 +236,13 @@ pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
     let (what, hint) = match problem {
         Problem::RetrRefused { uid, text } => (format!("the server refused to send message {uid}: {text}"), GIVEN_UP),
         Problem::DeleRefused { text } => (format!("the server refused to delete a message: {text}"), RETRIED),
-        Problem::Held { target, messages, cause } => (
+        Problem::Held { target, messages, cause, exit } => (
             format!("{target} refuses {}, kept safe in the held Maildir: {cause}", counted(*messages)),
-            "mend that target; the next run delivers what is held, and nothing held is deleted on the server",
+            if *exit == Exit::TryLater {
+                "nothing to do: the next run delivers what is held, and nothing held is deleted on the server"
+            } else {
+                "mend that target; the next run delivers what is held, and nothing held is deleted on the server"
+            },
         ),
         Problem::Damaged { path } => (
             format!("the held message {} is missing or damaged, and no longer on the server", shown_path(path)),

@@ -451,7 +451,7 @@ mod tests {
             Problem::QuitRejected { text: text() },
             Problem::Vanished { messages: 1 },
             Problem::FetchedAgain { messages: 1 },
-            Problem::Held { target: text(), messages: 1, cause: text() },
+            Problem::Held { target: text(), messages: 1, cause: text(), exit: Exit::Target },
             Problem::Damaged { path: text().into() },
             Problem::Rejected { target: text(), messages: 1, cause: text() },
             Problem::Redelivered { target: text(), messages: 1 },
