@@ -1,6 +1,7 @@
 //! `account accept-target`: a Maildir is taken as it is now, and what was interrupted in a lost one is fetched again.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -23,7 +24,7 @@ use crate::report::human::counted;
 pub(super) struct Wanted<'a> {
     pub(super) name: &'a AccountName,
     /// The Maildir, for an account that no configuration knows.
-    pub(super) into: Option<&'a str>,
+    pub(super) into: Option<&'a OsStr>,
     /// Interrupted deliveries into a lost Maildir are fetched again.
     pub(super) interrupted_again: bool,
 }

@@ -1,6 +1,6 @@
 //! Which accounts a command is about.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -179,7 +179,7 @@ impl Global {
     }
 
     /// One configured account, or one that is fetched without a configuration into `into`: its Maildir, and its place.
-    pub(super) fn target(&self, name: &AccountName, into: Option<&str>) -> Result<(PathBuf, Place), Failure> {
+    pub(super) fn target(&self, name: &AccountName, into: Option<&OsStr>) -> Result<(PathBuf, Place), Failure> {
         let Some(into) = into else {
             let chosen = self.configured(&[name.to_string()])?;
             let account = chosen.accounts.first().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
@@ -300,7 +300,7 @@ fn secret_variables(accounts: &[Account]) -> Vec<String> {
     named.chain([PASSWORD_VARIABLE.to_owned()]).collect()
 }
 
-fn parse_target(into: &str) -> Result<Target, Failure> {
+fn parse_target(into: &OsStr) -> Result<Target, Failure> {
     let environment = Environment::of_process();
     Target::parse(into, &environment.current_dir, environment.home.as_deref())
         .map_err(|error| wrong_option("--into", &error))

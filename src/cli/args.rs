@@ -169,7 +169,7 @@ pub(super) enum AccountCommand {
         account: AccountName,
         /// Its Maildir, for an account that no configuration knows
         #[arg(long, value_name = "TARGET")]
-        into: Option<String>,
+        into: Option<OsString>,
         /// Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time
         #[arg(long)]
         fetch_interrupted_again: bool,
@@ -269,7 +269,7 @@ pub(super) struct StatusArgs {
 pub(super) struct OneShotArgs {
     /// Where the mail goes: `maildir:FOLDER`
     #[arg(long, value_name = "TARGET", help_heading = ONE_SHOT)]
-    pub(super) into: Option<String>,
+    pub(super) into: Option<OsString>,
 
     /// How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]
     #[arg(long, value_name = "HOW LONG", help_heading = ONE_SHOT)]

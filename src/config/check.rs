@@ -1,5 +1,6 @@
 //! Values of the right type into values with a meaning.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,9 +46,9 @@ impl Checker<'_> {
             ca_file: self.optional(raw.ca_file.as_ref(), |text| self.path(text))?,
             user: self.value(&raw.user, |text| names::user(text))?,
             password: self.optional(raw.password.as_ref(), |raw| self.password(raw))?.unwrap_or(PasswordSource::Prompt),
-            deliver: Some(
-                self.value(&raw.deliver, |text| Target::parse(text, self.folder, self.environment.home.as_deref()))?,
-            ),
+            deliver: Some(self.value(&raw.deliver, |text| {
+                Target::parse(OsStr::new(text), self.folder, self.environment.home.as_deref())
+            })?),
             keep: self.optional(raw.keep.as_ref(), |text| super::keep::parse_keep(text))?.unwrap_or_default(),
             timeout: self.optional(raw.timeout.as_ref(), |text| time(text))?.unwrap_or(limits::SILENCE),
             deadline: self.optional(raw.deadline.as_ref(), |text| time(text))?.unwrap_or(limits::RUN),
@@ -70,7 +71,7 @@ impl Checker<'_> {
     }
 
     fn path(&self, text: &str) -> Result<PathBuf, ValueError> {
-        resolve(text, self.folder, self.environment.home.as_deref())
+        resolve(OsStr::new(text), self.folder, self.environment.home.as_deref())
     }
 
     fn password(&self, raw: &RawPassword) -> Result<PasswordSource, ValueError> {

@@ -1,5 +1,7 @@
 //! Where mail is delivered to, and the paths of a configuration.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::{ValueError, nearest};
@@ -18,34 +20,39 @@ impl Target {
     /// Reads `maildir:PATH`; a relative path counts from `folder`, and `~/` from `home`.
     ///
     /// Anything else is an error that names what is supported.
-    pub fn parse(text: &str, folder: &Path, home: Option<&Path>) -> Result<Self, ValueError> {
+    pub fn parse(text: &OsStr, folder: &Path, home: Option<&Path>) -> Result<Self, ValueError> {
         const SUPPORTED: &str = "supported: `maildir:PATH`";
-        let Some((kind, place)) = text.split_once(':') else {
+        let octets = text.as_bytes();
+        let Some(colon) = octets.iter().position(|octet| *octet == b':') else {
             return Err(ValueError::new("the kind of mailbox is missing").with_hint(SUPPORTED));
         };
+        let (kind, place) = (String::from_utf8_lossy(&octets[..colon]), OsStr::from_bytes(&octets[colon + 1..]));
         if kind == "maildir" {
             return resolve(place, folder, home).map(Self::Maildir);
         }
         if let Some(planned) = PLANNED.iter().find(|planned| **planned == kind) {
             return Err(ValueError::new(format!("`{planned}:` is not supported yet")).with_hint(SUPPORTED));
         }
-        let hint = if nearest(kind, &["maildir"]).is_some() { "did you mean `maildir:`?" } else { SUPPORTED };
+        let hint = if nearest(&kind, &["maildir"]).is_some() { "did you mean `maildir:`?" } else { SUPPORTED };
         Err(ValueError::new("an unknown kind of mailbox").with_hint(hint))
     }
 }
 
 /// A path of the configuration: `~/` counts from `home`, another relative path from `folder`. No link is followed.
-pub(super) fn resolve(text: &str, folder: &Path, home: Option<&Path>) -> Result<PathBuf, ValueError> {
+pub(super) fn resolve(text: &OsStr, folder: &Path, home: Option<&Path>) -> Result<PathBuf, ValueError> {
     if text.is_empty() {
         return Err(ValueError::new("the path is empty"));
     }
-    if text.contains('\0') {
+    let octets = text.as_bytes();
+    if octets.contains(&b'\0') {
         return Err(ValueError::new("a path must not contain NUL"));
     }
-    let joined = match text.strip_prefix('~') {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => home
-            .ok_or_else(|| ValueError::new("the home folder is not known").with_hint("write an absolute path"))?
-            .join(rest.trim_start_matches('/')),
+    let joined = match octets.strip_prefix(b"~") {
+        Some(rest @ ([] | [b'/', ..])) => {
+            let slashes = rest.iter().take_while(|octet| **octet == b'/').count();
+            home.ok_or_else(|| ValueError::new("the home folder is not known").with_hint("write an absolute path"))?
+                .join(OsStr::from_bytes(&rest[slashes..]))
+        }
         Some(_) => {
             let hint = "write an absolute path, or `./~…` for a name that begins so";
             return Err(ValueError::new("other users' home folders are not supported").with_hint(hint));
@@ -73,17 +80,17 @@ mod tests {
             ("../Mail", "/etc/f/../Mail"),
             ("./~alice", "/etc/f/~alice"),
         ] {
-            assert_eq!(resolve(text, folder, Some(home)).unwrap().as_os_str(), expected, "{text}");
+            assert_eq!(resolve(OsStr::new(text), folder, Some(home)).unwrap().as_os_str(), expected, "{text}");
         }
         for text in ["", "a\0b", "~alice/Mail"] {
-            assert!(resolve(text, folder, Some(home)).is_err(), "{text:?}");
+            assert!(resolve(OsStr::new(text), folder, Some(home)).is_err(), "{text:?}");
         }
-        assert!(resolve("~/Mail", folder, None).is_err());
+        assert!(resolve(OsStr::new("~/Mail"), folder, None).is_err());
     }
 
     #[test]
     fn targets_name_what_is_supported() {
-        let parse = |text| Target::parse(text, Path::new("/f"), None);
+        let parse = |text| Target::parse(OsStr::new(text), Path::new("/f"), None);
         assert_eq!(parse("maildir:Mail").unwrap(), Target::Maildir("/f/Mail".into()));
         for (text, message, hint) in [
             ("mbox:~/mbox", "`mbox:` is not supported yet", "`maildir:PATH`"),
@@ -99,5 +106,9 @@ mod tests {
             assert!(error.hint().unwrap().contains(hint), "{text}: {error:?}");
         }
         assert!(parse("maildir:").is_err());
+        let foreign = |octets| Target::parse(OsStr::from_bytes(octets), Path::new("/f"), Some(Path::new("/h")));
+        let expected = Path::new("/h").join(OsStr::from_bytes(b"a\xff"));
+        assert_eq!(foreign(b"maildir:~/a\xff").unwrap(), Target::Maildir(expected));
+        assert!(foreign(b"mail\xffdir:a").is_err() && foreign(b"\xff").is_err());
     }
 }
