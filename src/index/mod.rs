@@ -278,7 +278,7 @@ fn read_only_uri(path: &Path) -> String {
 }
 
 fn classify(path: &Path, source: rusqlite::Error) -> IndexError {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase};
     let path = path.to_owned();
     match &source {
         rusqlite::Error::SqliteFailure(failure, _) if matches!(failure.code, DatabaseCorrupt | NotADatabase) => {
@@ -287,6 +287,32 @@ fn classify(path: &Path, source: rusqlite::Error) -> IndexError {
         rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..) => {
             IndexError::Broken { path, source }
         }
+        // The library adds the path to this one, with octets that are no UTF-8 replaced. The error names it already.
+        rusqlite::Error::SqliteFailure(failure, Some(_)) if failure.code == CannotOpen => {
+            IndexError::Io { path, source: rusqlite::Error::SqliteFailure(*failure, None) }
+        }
         _ => IndexError::Io { path, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    /// I9.
+    #[test]
+    fn every_error_shows_any_path_and_its_cause_repeats_none() {
+        let path = Path::new(OsStr::from_bytes(b"/no\\such\x1b\xff/work.sqlite"));
+        let unopened = classify(path, Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap_err());
+        let cause = unopened.source().unwrap().to_string().to_lowercase();
+        assert!(cause.contains("unable to open") && !cause.contains("work.sqlite"), "{cause}");
+        let broken = classify(path, rusqlite::Error::InvalidColumnType(0, String::new(), rusqlite::types::Type::Null));
+        let newer = IndexError::Newer { path: path.to_owned(), found: 99 };
+        for error in [unopened, broken, newer, IndexError::Foreign(path.to_owned())] {
+            assert!(error.to_string().contains(r"/no\\such\u{1b}\xff/work.sqlite"), "{error}");
+        }
     }
 }
