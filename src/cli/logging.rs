@@ -3,14 +3,14 @@
 use std::fmt;
 use std::io;
 
-use tracing::field::Field;
+use tracing::field::{Field, Visit};
 use tracing::span::EnteredSpan;
 use tracing::{Event as Logged, Level, Subscriber};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::Layer;
-use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::{LookupSpan, Registry};
@@ -48,12 +48,8 @@ fn set(level: Level, layer: impl Layer<Registry> + Send + Sync) -> Result<(), Fa
 }
 
 fn on_stderr(bars: Progress) -> impl Layer<Registry> + Send + Sync {
-    let fields = format::debug_fn(|writer, field: &Field, value| match field.name() {
-        "message" => write!(writer, "{value:?}"),
-        name => write!(writer, "{name}={value:?}"),
-    });
     let writer = move || BetweenBars(bars.clone());
-    tracing_subscriber::fmt::layer().event_format(Line).fmt_fields(fields.delimited(" ")).with_writer(writer)
+    tracing_subscriber::fmt::layer().event_format(Line).fmt_fields(Fields).with_writer(writer)
 }
 
 fn in_journal() -> Result<impl Layer<Registry> + Send + Sync, Failure> {
@@ -87,6 +83,39 @@ where
         }
         context.format_fields(writer.by_ref(), event)?;
         writeln!(writer)
+    }
+}
+
+/// The message, and `name=value` for each other field.
+struct Fields;
+
+impl<'w> FormatFields<'w> for Fields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut written = Written { writer, between: "", result: Ok(()) };
+        fields.record(&mut written);
+        written.result
+    }
+}
+
+struct Written<'w> {
+    writer: Writer<'w>,
+    between: &'static str,
+    result: fmt::Result,
+}
+
+impl Visit for Written<'_> {
+    /// Text is escaped where it enters: escaped once more, it would not be what errors and hints show.
+    fn record_str(&mut self, field: &Field, text: &str) {
+        self.record_debug(field, &format_args!("\"{}\"", text.replace('"', "\\\"")));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let between = std::mem::replace(&mut self.between, " ");
+        let result = match field.name() {
+            "message" => write!(self.writer, "{between}{value:?}"),
+            name => write!(self.writer, "{between}{name}={value:?}"),
+        };
+        self.result = self.result.and(result);
     }
 }
 
