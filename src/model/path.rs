@@ -12,7 +12,8 @@ pub fn shown_path(path: &Path) -> String {
     escaped(path.as_os_str().as_bytes(), limits::PATH_CHARS)
 }
 
-/// A word of a command line as a shell reads it, whatever its octets, with nothing in it that a terminal would obey.
+/// A word of a command line as a shell reads it, whatever its octets, with nothing in it that a terminal would obey, and
+/// no backtick: the command stands between two, and is not folded there.
 #[must_use]
 pub fn quoted(word: impl AsRef<OsStr>) -> String {
     let octets = word.as_ref().as_bytes();
@@ -21,7 +22,9 @@ pub fn quoted(word: impl AsRef<OsStr>) -> String {
         return String::from_utf8_lossy(octets).into_owned();
     }
     match str::from_utf8(octets) {
-        Ok(text) if !text.chars().any(is_unsafe_to_show) => format!("'{}'", text.replace('\'', r"'\''")),
+        Ok(text) if !text.chars().any(|c| c == '`' || is_unsafe_to_show(c)) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
         _ => format!("$'{}'", in_ansi_c(octets)),
     }
 }
@@ -32,7 +35,7 @@ fn in_ansi_c(octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |mut text, octet| {
         match octet {
             b'\\' | b'\'' => text.extend(['\\', char::from(*octet)]),
-            b' '..=b'~' => text.push(char::from(*octet)),
+            b' '..=b'_' | b'a'..=b'~' => text.push(char::from(*octet)),
             // Three octal digits, so that a digit which follows is none of them.
             _ => drop(write!(text, "\\{octet:03o}")),
         }
@@ -55,6 +58,7 @@ mod tests {
             (b"a\\b", r"'a\b'"),
             ("Schöne Post".as_bytes(), "'Schöne Post'"),
             (b"new\nline\xff1 it's\\", r"$'new\012line\3771 it\'s\\'"),
+            (b"a`b", r"$'a\140b'"),
             ("\u{202e}x".as_bytes(), r"$'\342\200\256x'"),
         ] {
             assert_eq!(quoted(OsStr::from_bytes(word)), shown);
