@@ -1,6 +1,8 @@
 //! The configuration as a whole: what is read, and that every mistake is named, placed and explained without its value.
 
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use secrecy::ExposeSecret as _;
@@ -374,6 +376,22 @@ fn a_missing_file_says_how_to_write_one() {
     let error = load(&directory.path().join("absent.toml")).unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::NotFound);
     assert!(error.hint().unwrap().contains("fetchonce fetch pop3s://"));
+}
+
+/// I9. The command in the hint is for a shell, and names the same file.
+#[test]
+fn errors_and_hints_show_any_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join(OsStr::from_bytes(b"a\\\x1b\xff"));
+    fs::create_dir(&folder).unwrap();
+    let path = folder.join("config.toml");
+    let error = load(&path).unwrap_err();
+    assert!(error.to_string().contains(r"/a\\\u{1b}\xff/config.toml: "), "{error}");
+    fs::write(&path, WITH_PASSWORD).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let error = load(&path).unwrap_err();
+    assert!(error.hint().unwrap().ends_with(r"/a\\\033\377/config.toml'`"), "{error:?}");
+    assert!(PasswordSource::File(path).to_string().ends_with(r"/a\\\u{1b}\xff/config.toml"));
 }
 
 #[test]

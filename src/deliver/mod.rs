@@ -81,3 +81,28 @@ pub fn is_disk_failure(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
         || error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    /// I9.
+    #[test]
+    fn every_error_shows_any_path() {
+        let path = || Path::new(OsStr::from_bytes(b"/a\\\x1b\xff")).to_owned();
+        for error in [
+            TargetError::io("read", &path())(io::ErrorKind::NotFound.into()),
+            TargetError::Missing(path()),
+            TargetError::Changed(path()),
+            TargetError::OldIndex(path()),
+            TargetError::OldMaildir(path()),
+            TargetError::Damaged(path()),
+            TargetError::NotMaildir(path()),
+        ] {
+            assert!(error.to_string().contains(r"/a\\\u{1b}\xff"), "{error}");
+        }
+    }
+}

@@ -81,6 +81,9 @@ impl AccountLock {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     #[test]
@@ -110,6 +113,13 @@ mod tests {
         assert!(held.remembers_index().unwrap());
         held.forget_index().unwrap();
         assert!(!held.remembers_index().unwrap());
+    }
+
+    /// I9.
+    #[test]
+    fn its_error_shows_any_path() {
+        let error = AccountLock::acquire(Path::new(OsStr::from_bytes(b"/no\\such\x1b\xff/lock"))).unwrap_err();
+        assert_eq!(error.to_string(), r"cannot lock /no\\such\u{1b}\xff/lock");
     }
 
     #[test]

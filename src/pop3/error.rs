@@ -273,3 +273,21 @@ pub struct Unsettled {
     /// The messages, in order.
     pub messages: Vec<MessageNumber>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    /// I9.
+    #[test]
+    fn errors_about_certificates_show_any_path() {
+        let path = || PathBuf::from(OsStr::from_bytes(b"/a\\\x1b\xff"));
+        let unread = TlsError::CaFile { path: path(), source: io::ErrorKind::NotFound.into() };
+        for error in [unread, TlsError::NoCertificate { path: path() }] {
+            assert!(error.to_string().contains(r"/a\\\u{1b}\xff"), "{error}");
+        }
+    }
+}

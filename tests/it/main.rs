@@ -22,6 +22,7 @@ mod every_cut;
 mod generated;
 mod json;
 mod logging;
+mod paths;
 mod permissions;
 mod shells;
 mod snapshots;

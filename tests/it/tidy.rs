@@ -264,7 +264,18 @@ fn i9_no_path_is_displayed_as_it_is() {
         for way in [".display()", "{path}"] {
             assert!(!source.text.contains(way), "src/{} has {way}", source.path);
         }
+        assert_eq!(errors_that_print_a_path(&source.text), [""; 0], "src/{}", source.path);
     }
+}
+
+/// The variants `A(PathBuf)` whose `#[error(…)]` names the path by its number: `thiserror` then calls `display` unseen.
+fn errors_that_print_a_path(text: &str) -> Vec<&str> {
+    let variants = text.split("#[error(").skip(1).filter_map(|after| {
+        let (attribute, rest) = after.split_once(")]\n")?;
+        let variant = rest.lines().next()?.trim();
+        (attribute.contains("{0") && variant.contains("(PathBuf")).then_some(variant)
+    });
+    variants.collect()
 }
 
 #[test]
@@ -328,4 +339,7 @@ fn the_tools_of_these_tests_see_what_they_look_for() {
     assert_eq!(functions(text), [("long", 8)]);
     assert_eq!(own_code("a\n#[cfg(test)]\nmod tests {\n    use b;\n    d\n}\nc\n"), "a\nc\n");
     assert_eq!(own_code("#[cfg(test)]\nmod tests;\nc\n"), "c\n");
+    let text =
+        "#[error(\"{0}\")]\nA(String),\n#[error(\"{}\", shown(.0))]\nB(PathBuf),\n#[error(\"{0}\")]\nC(PathBuf),\n";
+    assert_eq!(errors_that_print_a_path(text), ["C(PathBuf),"]);
 }
