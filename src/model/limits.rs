@@ -72,3 +72,5 @@ pub const EARLIEST_NOW: Timestamp = Timestamp(1_767_225_600);
 pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Longest unique-id that RFC 1939 §7 allows.
 pub const RFC_UID_OCTETS: usize = 70;
+/// Longest time that a program may take for one message, where the configuration does not say it.
+pub const PIPE: Duration = Duration::from_secs(300);

@@ -13,8 +13,8 @@ pub use path::{quoted, shown_path};
 pub use promise::Promise;
 pub use seen::{Delivery, Row, RowState, Seen};
 pub use target::{
-    Compression, Dialect, FileStyle, FolderTarget, InDoubt, Locking, MboxTarget, MtaAddress, MtaTarget, Mtime,
-    PipeTarget, Target,
+    Compression, Dialect, FileStyle, FolderTarget, InDoubt, Locking, MATCHED_RECIPIENT, MboxTarget, MtaAddress,
+    MtaTarget, Mtime, PipeTarget, Target, TraceHeader,
 };
 
 /// A unique-id of a message as the server lists it (RFC 1939 §7), byte-exact.

@@ -143,7 +143,7 @@ pub struct PipeTarget {
 pub struct MtaTarget {
     /// Where it listens.
     pub address: MtaAddress,
-    /// The one recipient of each transaction, as in RCPT TO.
+    /// The one recipient of each transaction, as in RCPT TO, or [`MATCHED_RECIPIENT`].
     pub recipient: String,
     /// The envelope sender, as in MAIL FROM; `None` for the one in Return-Path, or the null one.
     pub sender: Option<String>,
@@ -175,11 +175,70 @@ pub enum InDoubt {
     Hold,
 }
 
+/// The recipient of a target that stands for the address by which a message was routed to it.
+pub const MATCHED_RECIPIENT: &str = "{recipient}";
+
+/// A header field that delivery puts before a message on request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TraceHeader {
+    /// By whom, when and how it was fetched (RFC 5321 §4.4).
+    Received,
+    /// The mailbox that it was fetched from.
+    DeliveredTo,
+    /// Its sender, where the message has no such field of its own.
+    ReturnPath,
+}
+
+impl TraceHeader {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Received, Self::DeliveredTo, Self::ReturnPath];
+
+    /// The name of the field.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Received => "Received",
+            Self::DeliveredTo => "Delivered-To",
+            Self::ReturnPath => "Return-Path",
+        }
+    }
+}
+
 impl Target {
     /// A Maildir whose files are its owner's alone, dated by their arrival.
     #[must_use]
     pub fn maildir(path: impl Into<PathBuf>) -> Self {
         Self::Maildir(FolderTarget::new(path))
+    }
+
+    /// Whether both lead to the same place, perhaps with different options.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stdout(_), Self::Stdout(_)) => true,
+            (Self::Pipe(one), Self::Pipe(two)) => one.argv == two.argv,
+            (Self::Lmtp(one), Self::Lmtp(two)) | (Self::Smtp(one), Self::Smtp(two)) => {
+                (&one.address, &one.recipient) == (&two.address, &two.recipient)
+            }
+            _ => self.path().is_some() && self.path() == other.path(),
+        }
+    }
+
+    /// Whether its recipient is the address by which a message was routed to it.
+    #[must_use]
+    pub fn wants_recipient(&self) -> bool {
+        matches!(self, Self::Lmtp(mta) | Self::Smtp(mta) if mta.recipient == MATCHED_RECIPIENT)
+    }
+
+    /// The same with this recipient, where it is for the address by which a message was routed to it.
+    #[must_use]
+    pub fn for_recipient(mut self, address: &str) -> Self {
+        if let Self::Lmtp(mta) | Self::Smtp(mta) = &mut self
+            && mta.recipient == MATCHED_RECIPIENT
+        {
+            address.clone_into(&mut mta.recipient);
+        }
+        self
     }
 
     /// The word that its kind begins with in the configuration.
@@ -232,5 +291,48 @@ impl fmt::Display for MtaAddress {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lmtp(recipient: &str) -> Target {
+        let address = MtaAddress::Tcp { host: "h".to_owned(), port: 24 };
+        Target::Lmtp(MtaTarget { address, recipient: recipient.to_owned(), sender: None, in_doubt: InDoubt::Hold })
+    }
+
+    #[test]
+    fn options_make_no_other_place_of_a_target() {
+        let style = FileStyle { mtime: Mtime::Date, ..FileStyle::default() };
+        let dated = Target::Maildir(FolderTarget { path: "/m".into(), style: style.clone() });
+        let eml = |path: &str| Target::Eml(FolderTarget { path: path.into(), style: style.clone() });
+        let pipe = |word: &str, timeout| {
+            let timeout = Duration::from_secs(timeout);
+            Target::Pipe(PipeTarget { argv: vec![word.to_owned()], timeout, in_doubt: InDoubt::Hold })
+        };
+        for (one, two) in [
+            (Target::maildir("/m"), dated.clone()),
+            (dated.clone(), eml("/m")),
+            (Target::Stdout(Dialect::Mboxo), Target::Stdout(Dialect::Mboxrd)),
+            (pipe("a", 1), pipe("a", 2)),
+            (lmtp("a"), lmtp("a")),
+        ] {
+            assert!(one.is_same_place(&two) && two.is_same_place(&one), "{one} {two}");
+        }
+        let others =
+            [dated, eml("/n"), Target::Stdout(Dialect::Mboxo), pipe("a", 1), pipe("b", 1), lmtp("a"), lmtp("b")];
+        for (at, one) in others.iter().enumerate() {
+            assert!(others[at + 1..].iter().all(|two| !one.is_same_place(two)), "{one}");
+        }
+    }
+
+    #[test]
+    fn only_the_matched_recipient_is_replaced() {
+        assert!(lmtp(MATCHED_RECIPIENT).wants_recipient() && !lmtp("a@b").wants_recipient());
+        assert_eq!(lmtp(MATCHED_RECIPIENT).for_recipient("c@d"), lmtp("c@d"));
+        assert_eq!(lmtp("a@b").for_recipient("c@d"), lmtp("a@b"));
+        assert_eq!(Target::maildir("/m").for_recipient("c@d"), Target::maildir("/m"));
     }
 }
