@@ -25,7 +25,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most messages to fetch from each account')
-            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`')
+            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificates to trust besides the system''s (PEM)')
@@ -59,7 +59,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
         'fetchonce;fetch' {
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most messages to fetch from each account')
-            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`')
+            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificates to trust besides the system''s (PEM)')
@@ -82,7 +82,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             break
         }
         'fetchonce;list' {
-            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`')
+            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificates to trust besides the system''s (PEM)')
@@ -99,7 +99,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             break
         }
         'fetchonce;check' {
-            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`')
+            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificates to trust besides the system''s (PEM)')
@@ -150,7 +150,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             break
         }
         'fetchonce;account;accept-target' {
-            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Its Maildir, for an account that no configuration knows')
+            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'The Maildir, where the account has several or no configuration knows it')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, from this level on [default: no log]')

@@ -22,7 +22,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand --jobs 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]'
             cand --limit 'Most messages to fetch from each account'
-            cand --into 'Where the mail goes: `maildir:FOLDER`'
+            cand --into 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several'
             cand --keep 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]'
             cand --password-command 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked'
             cand --ca-file 'Certificates to trust besides the system''s (PEM)'
@@ -55,7 +55,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
         &'fetchonce;fetch'= {
             cand --jobs 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]'
             cand --limit 'Most messages to fetch from each account'
-            cand --into 'Where the mail goes: `maildir:FOLDER`'
+            cand --into 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several'
             cand --keep 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]'
             cand --password-command 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked'
             cand --ca-file 'Certificates to trust besides the system''s (PEM)'
@@ -77,7 +77,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --help 'Print help'
         }
         &'fetchonce;list'= {
-            cand --into 'Where the mail goes: `maildir:FOLDER`'
+            cand --into 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several'
             cand --keep 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]'
             cand --password-command 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked'
             cand --ca-file 'Certificates to trust besides the system''s (PEM)'
@@ -93,7 +93,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --help 'Print help'
         }
         &'fetchonce;check'= {
-            cand --into 'Where the mail goes: `maildir:FOLDER`'
+            cand --into 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several'
             cand --keep 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]'
             cand --password-command 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked'
             cand --ca-file 'Certificates to trust besides the system''s (PEM)'
@@ -140,7 +140,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --help 'Print help'
         }
         &'fetchonce;account;accept-target'= {
-            cand --into 'Its Maildir, for an account that no configuration knows'
+            cand --into 'The Maildir, where the account has several or no configuration knows it'
             cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
             cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
             cand --log-level 'Log what happens, from this level on [default: no log]'

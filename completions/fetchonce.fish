@@ -28,7 +28,7 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -l config -d 'The conf
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l jobs -d 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit -d 'Most messages to fetch from each account' -r
-complete -c fetchonce -n "__fish_fetchonce_needs_command" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
@@ -62,7 +62,7 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "man" -d 'Print 
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l jobs -d 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit -d 'Most messages to fetch from each account' -r
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
@@ -86,7 +86,7 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s v -l verbo
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l json -d 'Print one JSON object a line for each step and each problem'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
@@ -106,7 +106,7 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l trace -d 'A
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l json -d 'Print one JSON object a line'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l into -d 'Where the mail goes: `maildir:FOLDER`' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
@@ -163,7 +163,7 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_
 journald\t''"
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l into -d 'Its Maildir, for an account that no configuration knows' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l into -d 'The Maildir, where the account has several or no configuration knows it' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''

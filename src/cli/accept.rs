@@ -1,4 +1,4 @@
-//! `account accept-target`: a Maildir is taken as it is now, and what was interrupted in a lost one is fetched again.
+//! `account accept-target`: a folder is taken as it is now, and what was interrupted in a lost one is fetched again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -8,10 +8,11 @@ use std::path::Path;
 use super::World;
 use super::accounts::Global;
 use super::failure::Failure;
-use super::hints::{AGAIN_OPTION, Place};
+use super::hints::{AGAIN_OPTION, Folder, Place};
 use super::manage::{Opened, open};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
+use crate::deliver::eml::Eml;
 use crate::deliver::maildir::Maildir;
 use crate::deliver::marker::Known;
 use crate::index::{Index, Target};
@@ -23,7 +24,7 @@ use crate::report::human::counted;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) name: &'a AccountName,
-    /// The Maildir, for an account that no configuration knows.
+    /// The folder, where the account has several or no configuration knows it.
     pub(super) into: Option<&'a OsStr>,
     /// Interrupted deliveries into a lost Maildir are fetched again.
     pub(super) interrupted_again: bool,
@@ -38,10 +39,10 @@ pub(super) struct Lost {
 /// `account accept-target ACCOUNT`.
 pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) -> Result<Exit, Failure> {
     let Wanted { name, into, interrupted_again } = wanted;
-    let (path, place) = global.target(name, into)?;
+    let (folder, place) = global.folder(name, into)?;
     let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
     let Opened { place, mut index, lock: _lock } = open(world, &state_dir, place)?;
-    let lost = lost(world, &index, &place, &path)?;
+    let lost = lost(world, &index, &place)?;
     if let Some(lost) = lost.first()
         && !interrupted_again
     {
@@ -57,10 +58,11 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
     if interrupted_again && lost.is_empty() {
         told.push_str("no delivery was interrupted in a Maildir that is lost: none is fetched again\n");
     }
-    match index.target_at("maildir", &path).map_err(|error| place.failure(error))? {
+    match index.target_at(folder.kind, &folder.path).map_err(|error| place.failure(error))? {
         Some(target) => told.push_str(&accept(world, &mut index, &place, &target)?),
         None => {
-            let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown_path(&path));
+            let _ =
+                writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown_path(&folder.path));
         }
     }
     world.screen.say(&told);
@@ -69,7 +71,12 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
 
 fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) -> Result<String, Failure> {
     let accept = || {
-        let (maildir, marker) = Maildir::create(&world.host, &FolderTarget::new(&target.path), index.id())?;
+        let folder = FolderTarget::new(&target.path);
+        if target.kind == Folder::EML {
+            let (eml, marker) = Eml::create(&world.host, &folder, index.id())?;
+            return Ok((eml.folder().generation()?, marker));
+        }
+        let (maildir, marker) = Maildir::create(&world.host, &folder, index.id())?;
         Ok((maildir.folder().generation()?, marker))
     };
     let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
@@ -90,12 +97,17 @@ fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) 
 /// The interrupted deliveries that the next fetch cannot settle, by their Maildir.
 ///
 /// A Maildir that moved to the configured place is none: the next fetch recognises it by its marker.
-pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place, configured: &Path) -> Result<Vec<Lost>, Failure> {
+pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place) -> Result<Vec<Lost>, Failure> {
     let mut by_target: BTreeMap<i64, Vec<RowId>> = BTreeMap::new();
     for intent in index.intents().map_err(|error| place.failure(error))? {
         by_target.entry(intent.target).or_default().push(intent.row);
     }
-    let is_new = index.target_at("maildir", configured).map_err(|error| place.failure(error))?.is_none();
+    let mut new = Vec::new();
+    for folder in &place.folders {
+        if index.target_at(folder.kind, &folder.path).map_err(|error| place.failure(error))?.is_none() {
+            new.push(&folder.path);
+        }
+    }
     let mut lost = Vec::new();
     for (target, rows) in by_target {
         let target = index.target(target).map_err(|error| place.failure(error))?;
@@ -103,7 +115,7 @@ pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place, configured: 
         let open = |path: &Path| Maildir::open(&world.host, &FolderTarget::new(path), index.id(), known);
         match open(&target.path) {
             Ok(_) => {}
-            Err(_) if is_new && open(configured).is_ok() => {}
+            Err(_) if new.iter().any(|path| open(path).is_ok()) => {}
             Err(error @ TargetError::Io { .. }) => return Err(place.failure(error)),
             Err(_) => lost.push(Lost { target, rows }),
         }
@@ -119,7 +131,8 @@ pub(super) fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
         format!(
             "bring it back, and {}; if it is gone for good, `{} {AGAIN_OPTION}` has them fetched again, and they may come \
              a second time",
-            place.again, place.accept
+            place.again,
+            place.accept(&target.path)
         ),
     )
 }

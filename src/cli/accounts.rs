@@ -1,6 +1,6 @@
 //! Which accounts a command is about.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use clap::CommandFactory as _;
 
 use super::args::{Cli, OneShotArgs};
 use super::failure::Failure;
-use super::hints::Place;
+use super::hints::{Folder, Place};
 use super::state::Files;
 use crate::config::{
     self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordError,
-    PasswordProblem, PasswordSource, Target, Tls,
+    PasswordProblem, PasswordSource, Tls,
 };
 use crate::index::Identity;
-use crate::model::{escaped, limits, quoted};
+use crate::model::{Target, escaped, limits, quoted};
 use crate::report::Exit;
 
 /// Where the password of a one-shot fetch is looked for before anybody is asked.
@@ -58,13 +58,6 @@ impl Chosen {
     /// What hints about an account name.
     pub(super) fn place(&self, account: &Account) -> Place {
         let (program, name) = (&self.program, &account.name);
-        let maildir = account.deliver.as_ref().map(|Target::Maildir(maildir)| maildir.clone());
-        let mut accept = format!("{program} account accept-target {name}");
-        if let (None, Some(maildir)) = (&self.file, &maildir) {
-            let mut into = OsString::from("maildir:");
-            into.push(maildir);
-            let _ = write!(accept, " --into {}", quoted(into));
-        }
         let again = if self.file.is_none() {
             "run the same command again".to_owned()
         } else {
@@ -72,7 +65,8 @@ impl Chosen {
         };
         let files = Files::of(&self.state_dir, name);
         let is_configured = self.file.is_some();
-        Place { name: name.clone(), files, maildir, program: program.clone(), is_configured, again, accept }
+        let folders = Folder::of(&account.deliver);
+        Place { name: name.clone(), files, folders, program: program.clone(), is_configured, again }
     }
 
     /// The same for a check: what was mended is to be checked again.
@@ -127,7 +121,7 @@ impl Global {
     pub(super) fn choose(&self, names: &[String], args: &OneShotArgs, purpose: Purpose) -> Result<Chosen, Failure> {
         let is_url = |name: &String| name.contains("://");
         match names {
-            [url] if is_url(url) && (args.into.is_some() || purpose == Purpose::Look) => self.one_shot(url, args),
+            [url] if is_url(url) && (!args.into.is_empty() || purpose == Purpose::Look) => self.one_shot(url, args),
             [url] if is_url(url) => Err(Failure::usage(
                 "a URL needs --into",
                 "say where the mail goes, for example `--into maildir:./Mail`",
@@ -178,25 +172,35 @@ impl Global {
         program
     }
 
-    /// One configured account, or one that is fetched without a configuration into `into`: its Maildir, and its place.
-    pub(super) fn target(&self, name: &AccountName, into: Option<&OsStr>) -> Result<(PathBuf, Place), Failure> {
+    /// The folder of an account that is named by `into`, or else the one that is configured; and the account's place.
+    pub(super) fn folder(&self, name: &AccountName, into: Option<&OsStr>) -> Result<(Folder, Place), Failure> {
         let Some(into) = into else {
             let chosen = self.configured(&[name.to_string()])?;
             let account = chosen.accounts.first().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
             let place = chosen.place(account);
-            let maildir = place.maildir.clone().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
-            return Ok((maildir, place));
+            return match &place.folders[..] {
+                [] => Err(no_folder(name)),
+                [one] => Ok((one.clone(), place)),
+                [one, ..] => Err(Failure::usage(
+                    format!("the account `{name}` delivers to several folders"),
+                    format!("say which one, for example `{}`", place.accept(&one.path)),
+                )),
+            };
         };
-        let Target::Maildir(maildir) = parse_target(into)?;
+        let folder = Folder::of(&parse_targets(&[into], None)?).pop().ok_or_else(|| no_folder(name))?;
         let (state_dir, configured) = self.state()?;
-        let place = self.place(&state_dir, name, &configured);
-        Ok((maildir.clone(), Place { maildir: Some(maildir), ..place }))
+        let mut place = self.place(&state_dir, name, &configured);
+        if !place.is_configured {
+            place.folders.push(folder.clone());
+        }
+        Ok((folder, place))
     }
 
     /// What hints about an account name, where nothing but its name is known.
     pub(super) fn place(&self, state_dir: &Path, name: &AccountName, configured: &[Account]) -> Place {
         let program = self.program();
-        let is_configured = configured.iter().any(|account| account.name == *name);
+        let account = configured.iter().find(|account| account.name == *name);
+        let is_configured = account.is_some();
         let again = if is_configured {
             format!("run `{program} {name}` again")
         } else {
@@ -205,9 +209,8 @@ impl Global {
         Place {
             name: name.clone(),
             files: Files::of(state_dir, name),
-            maildir: None,
+            folders: account.map(|account| Folder::of(&account.deliver)).unwrap_or_default(),
             again,
-            accept: format!("{program} account accept-target {name}"),
             program,
             is_configured,
         }
@@ -255,7 +258,7 @@ impl Global {
             let hint = error.hint().unwrap_or("write `pop3s://USER@HOST`").to_owned();
             Failure::new(Exit::Usage, error, hint)
         })?;
-        let deliver = args.into.as_deref().map(parse_target).transpose()?;
+        let deliver = parse_targets(&args.into, Some(&user))?;
         let keep =
             args.keep.as_deref().map(config::parse_keep).transpose().map_err(|error| wrong_option("--keep", &error))?;
         // A broken configuration is no reason not to fetch without it.
@@ -300,10 +303,15 @@ fn secret_variables(accounts: &[Account]) -> Vec<String> {
     named.chain([PASSWORD_VARIABLE.to_owned()]).collect()
 }
 
-fn parse_target(into: &OsStr) -> Result<Target, Failure> {
-    let environment = Environment::of_process();
-    Target::parse(into, &environment.current_dir, environment.home.as_deref())
-        .map_err(|error| wrong_option("--into", &error))
+fn parse_targets(into: &[impl AsRef<OsStr>], user: Option<&str>) -> Result<Vec<Target>, Failure> {
+    config::parse_targets(into, &Environment::of_process(), user).map_err(|error| wrong_option("--into", &error))
+}
+
+fn no_folder(name: &AccountName) -> Failure {
+    Failure::usage(
+        format!("no folder of the account `{name}` is named"),
+        "nothing to do: of all targets only a Maildir, or a folder of single messages, has to be accepted",
+    )
 }
 
 fn wrong_option(option: &str, error: &config::ValueError) -> Failure {

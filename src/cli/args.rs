@@ -167,7 +167,7 @@ pub(super) enum AccountCommand {
     AcceptTarget {
         /// The account
         account: AccountName,
-        /// Its Maildir, for an account that no configuration knows
+        /// The Maildir, where the account has several or no configuration knows it
         #[arg(long, value_name = "TARGET")]
         into: Option<OsString>,
         /// Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time
@@ -267,9 +267,10 @@ pub(super) struct StatusArgs {
 /// What a URL cannot say. There is no option for a password: other users see the command line.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OneShotArgs {
-    /// Where the mail goes: `maildir:FOLDER`
+    /// Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or
+    /// `smtp:HOST`; once for each of several
     #[arg(long, value_name = "TARGET", help_heading = ONE_SHOT)]
-    pub(super) into: Option<OsString>,
+    pub(super) into: Vec<OsString>,
 
     /// How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]
     #[arg(long, value_name = "HOW LONG", help_heading = ONE_SHOT)]

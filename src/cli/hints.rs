@@ -1,5 +1,7 @@
 //! What a user can do about each error.
 
+use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
@@ -9,7 +11,7 @@ use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError};
 use crate::index::IndexError;
-use crate::model::shown_path;
+use crate::model::{Target, quoted, shown_path};
 use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
 use crate::report::Exit;
 use crate::report::human::Naming;
@@ -25,19 +27,53 @@ const LOOK_AT_PORT: &str = "look at `port` and `tls`: 995 is for implicit TLS, 1
 pub(super) struct Place {
     pub(super) name: AccountName,
     pub(super) files: Files,
-    /// The configured Maildir, where the command knows it.
-    pub(super) maildir: Option<PathBuf>,
+    /// The configured folders that have a marker, where the command knows them.
+    pub(super) folders: Vec<Folder>,
     /// The program with the options that lead it to the same accounts.
     pub(super) program: String,
     /// Whether the configuration has the account.
     pub(super) is_configured: bool,
     /// What to run to fetch the account again.
     pub(super) again: String,
-    /// The command that accepts its Maildir as it is now.
-    pub(super) accept: String,
+}
+
+/// A target that has a marker, by which `account accept-target` knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Folder {
+    /// The kind, as the index and the configuration call it.
+    pub(super) kind: &'static str,
+    pub(super) path: PathBuf,
+}
+
+impl Folder {
+    pub(super) const EML: &str = "eml";
+
+    /// Those of the targets that have a marker.
+    pub(super) fn of(targets: &[Target]) -> Vec<Self> {
+        let folder = |target: &Target| match target {
+            Target::Maildir(folder) | Target::Eml(folder) => {
+                Some(Self { kind: target.kind(), path: folder.path.clone() })
+            }
+            Target::Mbox(_) | Target::Stdout(_) | Target::Pipe(_) | Target::Lmtp(_) | Target::Smtp(_) => None,
+        };
+        targets.iter().filter_map(folder).collect()
+    }
 }
 
 impl Place {
+    /// The command that accepts a folder as it is now, or one of the configured ones where it is none of them.
+    pub(super) fn accept(&self, path: &Path) -> String {
+        let mut command = format!("{} account accept-target {}", self.program, self.name);
+        let folder = self.folders.iter().find(|folder| folder.path == path).or(self.folders.first());
+        if let Some(folder) = folder.filter(|_| !self.is_configured || self.folders.len() > 1) {
+            let mut into = OsString::from(folder.kind);
+            into.push(":");
+            into.push(&folder.path);
+            let _ = write!(command, " --into {}", quoted(into));
+        }
+        command
+    }
+
     pub(super) fn naming(&self) -> Naming<'_> {
         Naming { program: &self.program, account: self.name.as_str() }
     }
@@ -73,7 +109,7 @@ impl Place {
     }
 
     fn of_target(&self, error: &TargetError) -> String {
-        let accept = format!("if it is to stay as it is now, run `{}`", self.accept);
+        let accept = |path: &Path| format!("if it is to stay as it is now, run `{}`", self.accept(path));
         match error {
             TargetError::Io { source, .. } if is_disk_failure(source) => {
                 format!("look after the disk, then {}; what is not delivered is still on the server", self.again)
@@ -85,21 +121,23 @@ impl Place {
                 format!(
                     "mount it or bring it back from a backup, then {}: deliveries there were interrupted; if it is gone \
                      for good, `{} {AGAIN_OPTION}` has them fetched again",
-                    self.again, self.accept
+                    self.again,
+                    self.accept(path)
                 )
             }
-            TargetError::Missing(_) => format!(
+            TargetError::Missing(path) => format!(
                 "mount it or bring it back; if it is gone for good, run `{}`: a new one is made, and what was delivered is \
                  not fetched again",
-                self.accept
+                self.accept(path)
             ),
-            TargetError::Changed(_) => format!("put the Maildir of this account there; {accept}"),
-            TargetError::OldIndex(_) => format!(
-                "bring back the newest copy of {}; {accept}: mail delivered since that copy may then come a second time",
-                shown_path(&self.files.index)
+            TargetError::Changed(path) => format!("put the Maildir of this account there; {}", accept(path)),
+            TargetError::OldIndex(path) => format!(
+                "bring back the newest copy of {}; {}: mail delivered since that copy may then come a second time",
+                shown_path(&self.files.index),
+                accept(path)
             ),
-            TargetError::OldMaildir(_) => {
-                format!("bring back a newer copy; {accept}: mail that this copy lacks is not fetched again")
+            TargetError::OldMaildir(path) => {
+                format!("bring back a newer copy; {}: mail that this copy lacks is not fetched again", accept(path))
             }
             TargetError::Conflict(_) => format!(
                 "compare the files of that name in tmp/ and in new/ or cur/, move one away, then {}",
@@ -111,7 +149,7 @@ impl Place {
     }
 
     fn is_configured(&self, path: &Path) -> bool {
-        self.maildir.as_deref().is_some_and(|maildir| maildir == path)
+        self.folders.iter().any(|folder| folder.path == path)
     }
 
     fn of_session(&self, error: &SessionError) -> String {

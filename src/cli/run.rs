@@ -15,13 +15,13 @@ use super::logging;
 use super::state::{has_content, known_by_another_name, lost_index, no_state, remember};
 use super::watch::Watch;
 use super::{World, watch_signals};
-use crate::config::{Account, PasswordSource, Target, Tls};
+use crate::config::{Account, PasswordSource, Tls};
 use crate::deliver::TargetError;
 use crate::deliver::folders::create_dirs;
 use crate::fetch::{self, Destination, Job, Outcome};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
-use crate::model::{self, FileStyle, shown_path};
+use crate::model::{FileStyle, Target, shown_path};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
@@ -172,7 +172,8 @@ impl Fetching<'_> {
         {
             remember(lock, &index, &place)?;
         }
-        let mut job = job(account, identity, password, &place, self.args);
+        let deliver = if self.args.dry_run { None } else { destination(&account.deliver, &place)? };
+        let mut job = job(account, identity, password, deliver, self.args.limit);
         job.tracer = self.world.tracer(&place.name);
         Ok(fetch::run(host, &job, &mut index, Rules::default(), watch))
     }
@@ -241,21 +242,41 @@ pub(super) fn endpoint(account: &Account) -> Endpoint {
     }
 }
 
-fn job(account: Account, identity: Identity, password: SecretString, place: &Place, args: &FetchArgs) -> Job {
-    let destination = |Target::Maildir(maildir)| Destination {
-        targets: vec![model::Target::maildir(maildir)],
-        held: place.files.held.clone(),
-        quarantine: place.files.quarantine.clone(),
-    };
+/// Where a run delivers to; nowhere, where there is no target.
+fn destination(targets: &[Target], place: &Place) -> Result<Option<Destination>, Failure> {
+    match targets {
+        [] => Ok(None),
+        _ if targets.iter().all(|target| matches!(target, Target::Maildir(_) | Target::Eml(_))) => {
+            Ok(Some(Destination {
+                targets: targets.to_vec(),
+                held: place.files.held.clone(),
+                quarantine: place.files.quarantine.clone(),
+            }))
+        }
+        _ => Err(Failure::words(
+            Exit::Config,
+            "this build delivers to folders alone",
+            "write `deliver = \"maildir:FOLDER\"` or `deliver = \"eml:FOLDER\"`",
+        )),
+    }
+}
+
+fn job(
+    account: Account,
+    identity: Identity,
+    password: SecretString,
+    deliver: Option<Destination>,
+    limit: Option<usize>,
+) -> Job {
     Job {
         identity,
         endpoint: endpoint(&account),
         credentials: Credentials { user: account.user, password },
         tracer: None,
         keep: account.keep,
-        deliver: account.deliver.filter(|_| !args.dry_run).map(destination),
+        deliver,
         silence: account.timeout,
         deadline: account.deadline,
-        limit: args.limit,
+        limit,
     }
 }

@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 use super::error::{ConfigError, ConfigErrorKind, ValueError, nearest};
 use super::password::{PasswordProblem, checked};
 use super::raw::{Entry, RawAccount, RawFile, RawPassword, Source};
-use super::target::resolve;
-use super::{Account, Config, Environment, LONGEST_TIME, PasswordSource, SHORTEST_TIME, Target, Tls, names};
+use super::target::Words;
+use super::{Account, Config, Environment, LONGEST_TIME, PasswordSource, SHORTEST_TIME, Tls, names};
 use crate::model::limits;
 
 /// What the values of a file are checked against.
@@ -37,6 +37,7 @@ impl Checker<'_> {
 
     fn account(&self, raw: RawAccount) -> Result<Account, ConfigError> {
         let tls = self.optional(raw.tls.as_ref(), |text| tls(text))?.unwrap_or_default();
+        let user = self.value(&raw.user, |text| names::user(text))?;
         Ok(Account {
             name: self.value(&raw.name, |text| text.parse())?,
             server: self.value(&raw.server, |text| names::server(text))?,
@@ -44,25 +45,27 @@ impl Checker<'_> {
             tls,
             allow_cleartext: raw.allow_cleartext.is_some_and(|entry| entry.value),
             ca_file: self.optional(raw.ca_file.as_ref(), |text| self.path(text))?,
-            user: self.value(&raw.user, |text| names::user(text))?,
+            deliver: self.targets(&raw.deliver, &user)?,
+            user,
             password: self.optional(raw.password.as_ref(), |raw| self.password(raw))?.unwrap_or(PasswordSource::Prompt),
-            deliver: Some(self.value(&raw.deliver, |text| {
-                Target::parse(OsStr::new(text), self.folder, self.environment.home.as_deref())
-            })?),
             keep: self.optional(raw.keep.as_ref(), |text| super::keep::parse_keep(text))?.unwrap_or_default(),
             timeout: self.optional(raw.timeout.as_ref(), |text| time(text))?.unwrap_or(limits::SILENCE),
             deadline: self.optional(raw.deadline.as_ref(), |text| time(text))?.unwrap_or(limits::RUN),
         })
     }
 
-    fn value<T, U>(&self, entry: &Entry<T>, read: impl FnOnce(&T) -> Result<U, ValueError>) -> Result<U, ConfigError> {
+    pub(super) fn value<T, U>(
+        &self,
+        entry: &Entry<T>,
+        read: impl FnOnce(&T) -> Result<U, ValueError>,
+    ) -> Result<U, ConfigError> {
         read(&entry.value).map_err(|problem| {
             let named = problem.prefixed(&entry.key);
             self.source.error(entry.offset, entry.key.clone(), named)
         })
     }
 
-    fn optional<T, U>(
+    pub(super) fn optional<T, U>(
         &self,
         entry: Option<&Entry<T>>,
         read: impl FnOnce(&T) -> Result<U, ValueError>,
@@ -70,14 +73,22 @@ impl Checker<'_> {
         entry.map(|entry| self.value(entry, read)).transpose()
     }
 
+    /// What the words of a target count from; `user` is the account's.
+    pub(super) fn words<'w>(&'w self, user: Option<&'w str>) -> Words<'w> {
+        Words { folder: self.folder, home: self.environment.home.as_deref(), user }
+    }
+
     fn path(&self, text: &str) -> Result<PathBuf, ValueError> {
-        resolve(OsStr::new(text), self.folder, self.environment.home.as_deref())
+        self.words(None).path(OsStr::new(text))
     }
 
     fn password(&self, raw: &RawPassword) -> Result<PasswordSource, ValueError> {
         match raw {
             RawPassword::Text(secret) => password_text(secret),
-            RawPassword::Command(argv) => self.command(argv),
+            RawPassword::Command(argv) => {
+                let hint = "write the program and its arguments, `{ command = [\"pass\", \"show\", \"mail\"] }`";
+                self.words(None).command(argv, hint).map(PasswordSource::Command)
+            }
             RawPassword::File(path) => Ok(PasswordSource::File(self.path(path)?)),
             RawPassword::Env(name) => {
                 let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -96,24 +107,6 @@ impl Checker<'_> {
             }
         }
     }
-
-    /// A program written as a path counts from the file's folder like every other path; a bare name is looked up.
-    fn command(&self, argv: &[String]) -> Result<PasswordSource, ValueError> {
-        const HINT: &str = "write the program and its arguments, `{ command = [\"pass\", \"show\", \"mail\"] }`";
-        let Some((program, arguments)) = argv.split_first().filter(|(program, _)| !program.is_empty()) else {
-            return Err(ValueError::new("the command is empty").with_hint(HINT));
-        };
-        if argv.iter().any(|word| word.contains('\0')) {
-            return Err(ValueError::new("a command must not contain NUL"));
-        }
-        let program = if program.contains('/') {
-            let path = self.path(program)?.into_os_string().into_string();
-            path.map_err(|_| ValueError::new("the program's folder has a name that is not UTF-8"))?
-        } else {
-            program.clone()
-        };
-        Ok(PasswordSource::Command([&[program], arguments].concat()))
-    }
 }
 
 fn password_text(secret: &secrecy::SecretString) -> Result<PasswordSource, ValueError> {
@@ -126,17 +119,27 @@ fn password_text(secret: &secrecy::SecretString) -> Result<PasswordSource, Value
 }
 
 fn tls(text: &str) -> Result<Tls, ValueError> {
-    let known = [("implicit", Tls::Implicit), ("starttls", Tls::StartTls), ("none", Tls::None)];
-    if let Some((_, tls)) = known.iter().find(|(word, _)| *word == text) {
-        return Ok(*tls);
-    }
-    let problem = ValueError::new("expected \"implicit\", \"starttls\" or \"none\"");
     let meant = match text {
         "stls" | "STLS" => Some("starttls"),
         "tls" | "ssl" | "pop3s" => Some("implicit"),
-        _ => nearest(text, &known.map(|(word, _)| word)),
+        _ => None,
     };
-    Err(match meant {
+    let known = [("implicit", Tls::Implicit), ("starttls", Tls::StartTls), ("none", Tls::None)];
+    one_of(text, &known).map_err(|problem| match meant {
+        Some(word) => problem.with_hint(format!("did you mean \"{word}\"?")),
+        None => problem,
+    })
+}
+
+/// The value that one of a few words stands for.
+pub(super) fn one_of<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, ValueError> {
+    if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
+        return Ok(*value);
+    }
+    let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+    let (last, first) = words.split_last().map_or(("", &[][..]), |(last, first)| (*last, first));
+    let problem = ValueError::new(format!("expected \"{}\" or \"{last}\"", first.join("\", \"")));
+    Err(match nearest(text, &words) {
         Some(word) => problem.with_hint(format!("did you mean \"{word}\"?")),
         None => problem,
     })
@@ -150,7 +153,7 @@ fn port(number: Option<i64>) -> Result<u16, ValueError> {
 }
 
 /// A length of time in words, such as `30s` or `1h 30m`.
-fn time(text: &str) -> Result<Duration, ValueError> {
+pub(super) fn time(text: &str) -> Result<Duration, ValueError> {
     let example = "write for example \"30s\", \"5m\" or \"1h\"";
     let signed: SignedDuration =
         text.parse().map_err(|_| ValueError::new("not a length of time").with_hint(example))?;

@@ -89,10 +89,10 @@ pub static ACCOUNT: [Key; 11] = [
     },
     Key {
         name: "deliver",
-        value: "`\"maildir:PATH\"`",
+        value: "`\"maildir:PATH\"`, another target, or a list such as `[\"maildir:~/Mail\", { mbox = \"~/mail\" }]`",
         missing: Missing::Refused,
-        meaning: "Where the mail goes: the folder that holds `tmp`, `new` and `cur`. It is made at first use.",
-        other_words: &["maildir", "mbox", "destination"],
+        meaning: "Where the mail goes: a target, or several, each of which gets every message.",
+        other_words: &["maildir", "mbox", "mda", "destination"],
     },
     Key {
         name: "tls",
@@ -179,6 +179,139 @@ pub static PASSWORD: [Key; 4] = [
     },
 ];
 
+/// The keys of a target, where it is a table: first the kinds, of which it has one, then their options.
+pub static DELIVER: [Key; 16] = [
+    Key {
+        name: "maildir",
+        value: "`\"~/Mail\"`",
+        missing: Missing::RefusedUnlessOne,
+        meaning: "A Maildir: the folder that holds `tmp`, `new` and `cur`. It is made at first use.",
+        other_words: &[],
+    },
+    Key {
+        name: "mbox",
+        value: "`\"~/mail\"`, `\"~/archive.gz\"` or `\"~/archive.zst\"`",
+        missing: Missing::RefusedUnlessOne,
+        meaning: "An mbox file. One that ends in `.gz` or `.zst` is a compressed archive, to which nothing else writes.",
+        other_words: &[],
+    },
+    Key {
+        name: "eml",
+        value: "`\"~/messages\"`",
+        missing: Missing::RefusedUnlessOne,
+        meaning: "A folder with a file for each message, its name ending in `.eml`, and a folder for each month.",
+        other_words: &["files"],
+    },
+    Key {
+        name: "stdout",
+        value: "`true`",
+        missing: Missing::RefusedUnlessOne,
+        meaning: "Standard output, as one mbox.",
+        other_words: &[],
+    },
+    Key {
+        name: "pipe",
+        value: "`[\"maildrop\", \"-d\", \"alice\"]`",
+        missing: Missing::RefusedUnlessOne,
+        meaning: "A program and its arguments, run without a shell once for each message, which it reads from its \
+                  standard input.",
+        other_words: &["mda", "command"],
+    },
+    Key {
+        name: "lmtp",
+        value: "`\"/run/dovecot/lmtp\"` or `\"mail.example.com:24\"`",
+        missing: Missing::RefusedUnlessOne,
+        meaning: "A mail server that delivers, by LMTP: a socket of this machine, or a host and perhaps its port.",
+        other_words: &[],
+    },
+    Key {
+        name: "smtp",
+        value: "`\"mail.example.com:25\"`",
+        missing: Missing::RefusedUnlessOne,
+        meaning: "A mail server that takes mail by SMTP: a host and perhaps its port.",
+        other_words: &[],
+    },
+    Key {
+        name: "mtime",
+        value: "`\"arrival\"` or `\"date\"`",
+        missing: Missing::Value("\"arrival\""),
+        meaning: "What the time of a file says, which many readers show as the date of arrival: when it was fetched, or \
+                  what the message has as its Date.",
+        other_words: &[],
+    },
+    Key {
+        name: "mode",
+        value: "`\"0600\"` to `\"0777\"`",
+        missing: Missing::Value("\"0600\""),
+        meaning: "The permissions of a file, in octal digits. Its owner always reads and writes it. Folders that are \
+                  made can be searched by all who may read the files.",
+        other_words: &["permissions"],
+    },
+    Key {
+        name: "group",
+        value: "`\"mail\"`",
+        missing: Missing::Words("the one that the system gives"),
+        meaning: "The group of the files, and of folders that are made.",
+        other_words: &[],
+    },
+    Key {
+        name: "dialect",
+        value: "`\"mboxrd\"`, `\"mboxo\"` or `\"mboxcl2\"`",
+        missing: Missing::Value("\"mboxrd\""),
+        meaning: "How a line of a message that looks like the beginning of the next one is marked: with `>`, so that it \
+                  can be taken back; with `>`, also where that cannot be told afterwards; or not at all, with the \
+                  length in a field.",
+        other_words: &["format"],
+    },
+    Key {
+        name: "locking",
+        value: "`\"fcntl+dotlock\"` or `\"flock\"`",
+        missing: Missing::Value("\"fcntl+dotlock\""),
+        meaning: "How other programs are kept out of the file while it is written.",
+        other_words: &["lock"],
+    },
+    Key {
+        name: "timeout",
+        value: "`\"1s\"` to `\"24h\"`",
+        missing: Missing::Value("\"5m\""),
+        meaning: "Longest time of the program for one message.",
+        other_words: &[],
+    },
+    Key {
+        name: "in_doubt",
+        value: "`\"redeliver\"` or `\"hold\"`",
+        missing: Missing::Value("\"redeliver\""),
+        meaning: "What becomes of a message after a crash, where only the program or the server knows whether it took \
+                  it: it is handed over again, with the same token, or it waits for your word.",
+        other_words: &[],
+    },
+    Key {
+        name: "recipient",
+        value: "`\"alice@example.com\"`",
+        missing: Missing::Words("the account's `user`, for SMTP only where that is an address"),
+        meaning: "For whom the server takes the mail.",
+        other_words: &["rcpt"],
+    },
+    Key {
+        name: "sender",
+        value: "`\"alice@example.com\"`, or `\"\"` for none",
+        missing: Missing::Words("the address in Return-Path"),
+        meaning: "The sender whom the server would report a failure to.",
+        other_words: &["from"],
+    },
+];
+
+/// The kinds of target, and the keys of [`DELIVER`] that are options of each.
+pub static OPTIONS: [(&str, &[&str]); 7] = [
+    ("maildir", &["mtime", "mode", "group"]),
+    ("mbox", &["dialect", "locking"]),
+    ("eml", &["mtime", "mode", "group"]),
+    ("stdout", &["dialect"]),
+    ("pipe", &["timeout", "in_doubt"]),
+    ("lmtp", &["recipient", "sender", "in_doubt"]),
+    ("smtp", &["recipient", "sender", "in_doubt"]),
+];
+
 /// A configuration that shows most keys.
 pub const EXAMPLE: &str = r#"[account.work]
 server   = "pop.example.com"
@@ -207,14 +340,28 @@ mod tests {
     use super::super::tests::read;
     use super::*;
 
-    /// A key, and the whole file around a line that gives it.
-    type Place = (fn(&str) -> String, &'static Key);
+    /// A key, and where it stands.
+    struct Place {
+        key: &'static Key,
+        /// The whole file around a line that gives it, or around no line.
+        file: Box<dyn Fn(&str) -> String>,
+    }
+
+    /// The tables of keys.
+    fn tables() -> Vec<Vec<Place>> {
+        let of = |keys: &'static [Key], file: fn(&'static Key, &str) -> String| {
+            keys.iter().map(|key| Place { key, file: Box::new(move |line| file(key, line)) }).collect()
+        };
+        vec![
+            of(&FILE, |_, line| format!("{line}\n{}", account(""))),
+            of(&ACCOUNT, |_, line| account(line)),
+            of(&PASSWORD, |_, line| account(&format!("password = {{ {line} }}"))),
+            of(&DELIVER, |key, line| account(&format!("deliver = {{ {} }}", target(key, line)))),
+        ]
+    }
 
     fn all() -> impl Iterator<Item = Place> {
-        let of_file = FILE.iter().map(|key| (str::to_owned as fn(&str) -> String, key));
-        let of_account = ACCOUNT.iter().map(|key| (account as fn(&str) -> String, key));
-        let of_password = PASSWORD.iter().map(|key| (password as fn(&str) -> String, key));
-        of_file.chain(of_account).chain(of_password)
+        tables().into_iter().flatten()
     }
 
     /// An account with `line` in it, besides the needed keys that `line` does not give.
@@ -225,8 +372,14 @@ mod tests {
         format!("[account.work]\n{}\n{line}\n", needed.join("\n"))
     }
 
-    fn password(line: &str) -> String {
-        account(&format!("password = {{ {line} }}"))
+    /// The inside of a target's table, with the first kind that a key is an option of.
+    fn target(key: &Key, line: &str) -> String {
+        let Some((kind, _)) = OPTIONS.iter().find(|(_, options)| options.contains(&key.name)) else {
+            return line.to_owned();
+        };
+        let kind = DELIVER.iter().find(|key| key.name == *kind).unwrap();
+        let comma = if line.is_empty() { "" } else { ", " };
+        format!("{} = {}{comma}{line}", kind.name, codes(kind.value)[0])
     }
 
     /// What stands in backticks.
@@ -236,7 +389,7 @@ mod tests {
 
     #[test]
     fn every_value_that_is_shown_is_accepted() {
-        for (file, key) in all() {
+        for Place { key, file } in all() {
             assert!(!codes(key.value).is_empty(), "{}: no value is shown", key.name);
             for value in codes(key.value) {
                 let text = match key.name {
@@ -250,21 +403,23 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        for (file, key) in all() {
+        for Place { key, file } in all().filter(|place| place.key.name != "account") {
             let text = file(&format!("{} = 1979-05-27", key.name));
             let error = read(&text).unwrap_err();
             assert!(error.to_string().contains(" must be "), "{text}{error}");
             assert!(error.key().unwrap().ends_with(key.name), "{text}{error:?}");
         }
+        let error = read("account = 1979-05-27").unwrap_err();
+        assert!(error.to_string().contains("account must be "), "{error}");
     }
 
     #[test]
     fn every_default_is_what_holds_without_the_key() {
-        let without = format!("{:?}", read(&account("")).unwrap());
-        for (file, key) in all() {
+        for Place { key, file } in all() {
             if let Missing::Value(value) = key.missing {
                 let line = format!("{} = {value}", key.name);
-                assert_eq!(format!("{:?}", read(&file(&line)).unwrap()), without, "{line}");
+                let [with, without] = [line.as_str(), ""].map(|line| format!("{:?}", read(&file(line)).unwrap()));
+                assert_eq!(with, without, "{line}");
             }
         }
         let port = ACCOUNT.iter().find(|key| key.name == "port").unwrap().missing.to_string();
@@ -274,24 +429,52 @@ mod tests {
 
     #[test]
     fn every_needed_key_is_asked_for() {
-        for (_, key) in all().filter(|(_, key)| matches!(key.missing, Missing::Refused)) {
+        for Place { key, .. } in all().filter(|place| matches!(place.key.missing, Missing::Refused)) {
             let whole = account("");
             let others: Vec<&str> = whole.lines().filter(|line| !line.starts_with(key.name)).collect();
             let error = read(&others.join("\n")).unwrap_err();
             assert!(error.to_string().contains(&format!("has no `{}`", key.name)), "{error}");
         }
-        let one = |(_, key): &Place| matches!(key.missing, Missing::RefusedUnlessOne);
-        let listed: Vec<String> = all().filter(one).map(|(_, key)| format!("`{}`", key.name)).collect();
-        assert!(read(&password("")).unwrap_err().hint().unwrap().ends_with(&listed.join(", ")));
+        for (keys, line) in [(&PASSWORD[..], "password = {}"), (&DELIVER, "deliver = {}")] {
+            let one = keys.iter().filter(|key| matches!(key.missing, Missing::RefusedUnlessOne));
+            let listed: Vec<String> = one.map(|key| format!("`{}`", key.name)).collect();
+            let error = read(&account(line)).unwrap_err();
+            assert!(error.hint().unwrap().contains(&listed.join(", ")), "{error:?}");
+        }
     }
 
     #[test]
     fn a_word_of_another_program_leads_to_one_key() {
-        let mut words: Vec<_> = all().flat_map(|(_, key)| key.other_words.iter().chain([&key.name])).collect();
-        let many = words.len();
-        words.sort_unstable();
-        words.dedup();
-        assert_eq!(words.len(), many, "{words:?}");
+        for table in tables() {
+            let mut words: Vec<_> =
+                table.iter().flat_map(|place| place.key.other_words.iter().chain([&place.key.name])).collect();
+            let many = words.len();
+            words.sort_unstable();
+            words.dedup();
+            assert_eq!(words.len(), many, "{words:?}");
+        }
+    }
+
+    /// Each option is taken by the kinds that [`OPTIONS`] says, and refused by name by all others.
+    #[test]
+    fn an_option_belongs_to_kinds_of_target() {
+        let kinds = DELIVER.iter().filter(|key| matches!(key.missing, Missing::RefusedUnlessOne));
+        assert_eq!(kinds.clone().map(|key| key.name).collect::<Vec<_>>(), OPTIONS.map(|(kind, _)| kind));
+        for kind in kinds {
+            let (_, options) = OPTIONS.iter().find(|(name, _)| *name == kind.name).unwrap();
+            for option in DELIVER.iter().filter(|key| !matches!(key.missing, Missing::RefusedUnlessOne)) {
+                let [place, value] = [kind, option].map(|key| format!("{} = {}", key.name, codes(key.value)[0]));
+                let text = account(&format!("deliver = {{ {place}, {value} }}"));
+                match read(&text) {
+                    Ok(_) => assert!(options.contains(&option.name), "{text}"),
+                    Err(error) => {
+                        let problem = format!("`{}` is no option of `{}`", option.name, kind.name);
+                        assert!(error.to_string().contains(&problem), "{text}{error}");
+                        assert!(!options.contains(&option.name) && error.key().unwrap().ends_with(option.name));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //! No error quotes a value of the file, since any value may be a password in the wrong place (I9).
 
 mod check;
+mod deliver;
 mod error;
 mod keep;
 pub mod keys;
@@ -40,13 +41,13 @@ use std::time::Duration;
 use directories::{BaseDirs, ProjectDirs};
 use secrecy::zeroize::Zeroizing;
 
-use crate::model::quoted;
+use crate::model::{Target, quoted};
 
 pub use error::{ConfigError, ConfigErrorKind, ValueError};
 pub use keep::parse_keep;
 pub use names::AccountName;
 pub use password::{COMMAND_TIME, OUTPUT_OCTETS, PasswordError, PasswordProblem, PasswordSource};
-pub use target::Target;
+pub use target::parse_targets;
 pub use url::{OneShot, UrlError, parse_url};
 
 /// Largest configuration file, in octets.
@@ -84,8 +85,8 @@ pub struct Account {
     pub user: String,
     /// Where the password comes from.
     pub password: PasswordSource,
-    /// Where the mail goes: in every valid configuration, and in a one-shot that does more than look.
-    pub deliver: Option<Target>,
+    /// Where the mail goes: somewhere in every valid configuration, and in a one-shot that does more than look.
+    pub deliver: Vec<Target>,
     /// How long delivered mail stays on the server.
     pub keep: crate::policy::Keep,
     /// Longest silence on the wire, [`SHORTEST_TIME`] to [`LONGEST_TIME`].

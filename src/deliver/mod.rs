@@ -99,7 +99,6 @@ mod tests {
             TargetError::Changed(path()),
             TargetError::OldIndex(path()),
             TargetError::OldMaildir(path()),
-            TargetError::Damaged(path()),
             TargetError::NotMaildir(path()),
         ] {
             assert!(error.to_string().contains(r"/a\\\u{1b}\xff"), "{error}");

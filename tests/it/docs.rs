@@ -193,12 +193,11 @@ fn every_configuration_of_the_documentation_is_valid() {
     for page in pages() {
         for block in blocks(&fs::read_to_string(&page).unwrap(), "toml") {
             // A block without accounts shows ways to write one key, a line each.
-            let account = "[account.a]\nserver = \"h\"\nuser = \"u\"\ndeliver = \"maildir:/m\"\n";
-            let texts = if block.contains("[account.") {
-                vec![block]
-            } else {
-                block.lines().map(|line| format!("{account}{line}\n")).collect()
+            let account = |line: &str| {
+                let deliver = if line.starts_with("deliver") { "" } else { "deliver = \"maildir:/m\"\n" };
+                format!("[account.a]\nserver = \"h\"\nuser = \"u\"\n{deliver}{line}\n")
             };
+            let texts = if block.contains("[account.") { vec![block] } else { block.lines().map(account).collect() };
             for text in texts {
                 let config = parse(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", page.display()));
                 read += config.accounts.len();

@@ -160,9 +160,14 @@ fn every_key_of_the_configuration_is_documented() {
         ("keys of the file", &keys::FILE[..]),
         ("keys of an account", &keys::ACCOUNT),
         ("keys of a password", &keys::PASSWORD),
+        ("keys of a target", &keys::DELIVER),
     ] {
         page = with_part(&page, part, &table_of_keys(keys));
     }
+    let head = ["| kind | its options |", "|---|---|"].map(str::to_owned);
+    let row = |(kind, options): &(&str, &[&str])| format!("| `{kind}` | `{}` |", options.join("`, `"));
+    let options: Vec<String> = head.into_iter().chain(keys::OPTIONS.iter().map(row)).collect();
+    page = with_part(&page, "options of a target", &options);
     assert_kept(path, &page);
 }
 

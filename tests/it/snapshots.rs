@@ -297,6 +297,7 @@ fn configuration() {
     let without = |key: &str| -> String {
         work.lines().filter(|line| !line.starts_with(key)).flat_map(|line| [line, "\n"]).collect()
     };
+    let unlocked = "deliver = { maildir = \"~/Mail\", locking = \"flock\" }";
     for (mistake, text) in [
         ("A misspelt key.", work.replace("port =", "prot =")),
         ("An unknown key.", work.replace("port =", "colour =")),
@@ -310,7 +311,10 @@ fn configuration() {
         ("An unknown source of the password.", work.replace("password = ", "password.prompt = ")),
         ("No target.", without("deliver")),
         ("An unknown kind of TLS.", work.replace("\"none\"", "\"ssl\"")),
-        ("A target that is not known.", work.replace("maildir:", "mbox:")),
+        ("A target that is not known.", work.replace("maildir:", "imap:")),
+        ("A path without its kind of target.", work.replace("maildir:", "")),
+        ("A program that needs a shell.", work.replace("maildir:", "pipe:sort >")),
+        ("An option of another kind of target.", format!("{}{unlocked}\n", without("deliver"))),
         ("An unknown retention.", format!("{work}keep = \"two weeks\"\n")),
         ("A time-out that is too short.", format!("{work}timeout = \"0s\"\n")),
         ("A URL for a server.", work.replace("\"127.0.0.1\"", "\"pop3s://pop.example.com\"")),
@@ -353,7 +357,9 @@ fn command_line() {
         "fetchonce pop3s://alice:secret@pop.example.com --into maildir:Mail",
         "fetchonce pop3s://pop.example.com --into maildir:Mail",
         "fetchonce imaps://alice@pop.example.com --into maildir:Mail",
-        "fetchonce pop3s://alice@pop.example.com --into mbox:Mail",
+        "fetchonce pop3s://alice@pop.example.com --into Mail",
+        "fetchonce pop3s://alice@pop.example.com --into maildir:Mail --into maildir:./Mail/",
+        "fetchonce pop3s://alice@pop.example.com --into smtp:mail.example.com",
         "fetchonce pop3s://alice@pop.example.com --into maildir:Mail --keep soon",
         "fetchonce work --into maildir:Mail",
     ] {

@@ -7,14 +7,13 @@ use super::super::failure::Failure;
 use super::super::hints::Place;
 use super::super::state::{has_content, known_by_another_name, lost_index, no_state};
 use super::{AFTER_A_FAILURE, Checkup};
-use crate::config::Target;
 use crate::deliver::maildir::Maildir;
 use crate::deliver::marker::Known;
 use crate::deliver::survey::{self, Survey};
 use crate::fetch::FetchError;
 use crate::host::{AccountLock, Host, LockError};
 use crate::index::{Index, IndexError};
-use crate::model::{FolderTarget, Octets, Timestamp, limits, shown_path};
+use crate::model::{FolderTarget, Octets, Target, Timestamp, limits, shown_path};
 use crate::report::calendar::minute;
 use crate::report::finding::{Area, Finding, Verdict};
 use crate::report::human::{counted, single};
@@ -89,7 +88,7 @@ impl<'a> Checkup<'a> {
 
     /// The Maildir and the space for it; both mean nothing while the index does not tell which Maildir it is.
     pub(super) fn target(&mut self, looked: &Looked<'_>) {
-        let Some(Target::Maildir(maildir)) = &self.account.deliver else {
+        let [Target::Maildir(FolderTarget { path: maildir, .. })] = &self.account.deliver[..] else {
             let why = "not looked at: no Maildir was named by --into";
             self.skip(Area::Target, why);
             return self.skip(Area::Space, why);
@@ -106,7 +105,7 @@ impl<'a> Checkup<'a> {
             }
         }
         if let Some(index) = &looked.index
-            && let Err(failure) = self.waiting(index, maildir)
+            && let Err(failure) = self.waiting(index)
         {
             self.fail(Area::Target, &failure);
         }
@@ -118,11 +117,11 @@ impl<'a> Checkup<'a> {
     }
 
     /// What an earlier run left to be done in the Maildir.
-    fn waiting(&mut self, index: &Index<'_>, maildir: &Path) -> Result<(), Failure> {
+    fn waiting(&mut self, index: &Index<'_>) -> Result<(), Failure> {
         let failure = |error: IndexError| self.place.failure(error);
         let interrupted = index.intents().map_err(failure)?.len();
         let totals = index.totals().map_err(failure)?;
-        let lost = lost(self.world, index, &self.place, maildir)?;
+        let lost = lost(self.world, index, &self.place)?;
         if let Some(lost) = lost.first() {
             self.fail(Area::Target, &refusal(lost, &self.place));
         } else if interrupted > 0 {

@@ -36,6 +36,24 @@ pub(super) fn page() -> String {
         "A command sees the environment of fetchonce without `FETCHONCE_PASSWORD`, and without the variables that any \
          account names by `env`.",
     );
+    page.section("TARGETS");
+    page.paragraph(
+        "A target of `deliver` is a text: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM ARGUMENT ...`, \
+         `lmtp:SOCKET`, `lmtp:HOST:PORT` or `smtp:HOST:PORT`. The words of a program are split at blanks, and there is no \
+         shell. Or it is a table with one of these keys:",
+    );
+    let (kinds, options): (Vec<&Key>, Vec<&Key>) =
+        keys::DELIVER.iter().partition(|key| matches!(key.missing, Missing::RefusedUnlessOne));
+    keys_of(&mut page, kinds);
+    page.paragraph("and with options of its kind:");
+    keys_of(&mut page, options);
+    for (kind, options) in &keys::OPTIONS {
+        page.bullet(&format!("Options of `{kind}`: `{}`.", options.join("`, `")));
+    }
+    page.paragraph(
+        "Of several targets, `deliver = [\"maildir:~/Mail\", { mbox = \"~/archive.zst\" }]`, each gets every message, and \
+         each delivery is recorded by itself.",
+    );
     page.section("EXAMPLE");
     page.example(keys::EXAMPLE);
     page.section("SEE ALSO");
@@ -43,7 +61,7 @@ pub(super) fn page() -> String {
     page.text()
 }
 
-fn keys_of(page: &mut Page, keys: &[Key]) {
+fn keys_of<'k>(page: &mut Page, keys: impl IntoIterator<Item = &'k Key>) {
     for key in keys {
         let mut term = vec![bold(key.name), roman(": ")];
         term.extend(marked(key.value));

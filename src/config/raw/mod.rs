@@ -3,6 +3,8 @@
 //! This room walks the parser's tree instead of deriving the shape with serde: serde's messages quote the value that
 //! does not fit, which may be a password (I9), and do not say where an unknown key stands.
 
+mod target;
+
 use std::path::Path;
 
 use secrecy::SecretString;
@@ -11,12 +13,19 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrorKind, ValueError, dotted, nearest};
 use super::keys::{self, Key};
+pub(super) use target::{RawOptions, RawPlace, RawTarget};
 
 /// A value with its dotted key and the offset of the octet where the key begins.
 pub(super) struct Entry<T> {
     pub(super) value: T,
     pub(super) key: String,
     pub(super) offset: usize,
+}
+
+impl<T> Entry<T> {
+    fn map<U>(self, make: impl FnOnce(T) -> U) -> Entry<U> {
+        Entry { value: make(self.value), key: self.key, offset: self.offset }
+    }
 }
 
 /// The whole file.
@@ -36,7 +45,8 @@ pub(super) struct RawAccount {
     pub(super) ca_file: Option<Entry<String>>,
     pub(super) user: Entry<String>,
     pub(super) password: Option<Entry<RawPassword>>,
-    pub(super) deliver: Entry<String>,
+    /// Never empty.
+    pub(super) deliver: Vec<Entry<RawTarget>>,
     pub(super) keep: Option<Entry<String>>,
     pub(super) timeout: Option<Entry<String>>,
     pub(super) deadline: Option<Entry<String>>,
@@ -134,7 +144,7 @@ fn number(value: Spanned<DeValue<'_>>) -> Result<Option<i64>, Mismatch> {
 fn words(value: Spanned<DeValue<'_>>) -> Result<Vec<String>, Mismatch> {
     let mismatch = |offset| Mismatch {
         wanted: "a list of texts",
-        hint: Some("write the program and each argument as its own text, `[\"pass\", \"show\", \"mail\"]`"),
+        hint: Some("write the program and each argument as its own text, `[\"PROGRAM\", \"ARGUMENT\"]`"),
         offset,
     };
     let offset = value.span().start;
@@ -269,11 +279,13 @@ impl<'a> Section<'a> {
     }
 
     fn take_required(&mut self, key: &str, example: &str) -> Result<Entry<String>, ConfigError> {
-        self.take(key, text)?.ok_or_else(|| {
-            let problem = ValueError::new(format!("{} has no `{key}`", self.shown_path()));
-            let problem = problem.with_hint(format!("write for example `{key} = \"{example}\"`"));
-            self.source.error(self.offset, self.dotted(key), problem)
-        })
+        self.take(key, text)?.ok_or_else(|| self.lacks(key, example))
+    }
+
+    fn lacks(&self, key: &str, example: &str) -> ConfigError {
+        let problem = ValueError::new(format!("{} has no `{key}`", self.shown_path()));
+        let problem = problem.with_hint(format!("write for example `{key} = \"{example}\"`"));
+        self.source.error(self.offset, self.dotted(key), problem)
     }
 
     fn accounts(mut self) -> Result<Vec<RawAccount>, ConfigError> {
@@ -301,7 +313,7 @@ impl<'a> Section<'a> {
             ca_file: self.take("ca_file", text)?,
             user: self.take_required("user", "alice@example.com")?,
             password: self.password()?,
-            deliver: self.take_required("deliver", "maildir:~/Mail")?,
+            deliver: self.targets()?.ok_or_else(|| self.lacks("deliver", "maildir:~/Mail"))?,
             keep: self.take("keep", text)?,
             timeout: self.take("timeout", text)?,
             deadline: self.take("deadline", text)?,
