@@ -54,3 +54,4 @@ pub mod policy;
 pub mod pop3;
 pub mod recover;
 pub mod report;
+pub mod route;

@@ -36,6 +36,10 @@ pub const FREE_SPACE_FLOOR_OCTETS: u64 = 16 * 1024 * 1024;
 pub const HEADER_OCTETS: u64 = 256 * 1024;
 /// Longest address of an envelope (RFC 5321 §4.5.3.1.3 says 256 with its brackets).
 pub const ADDRESS_OCTETS: usize = 320;
+/// Most addresses of one header field that mail is routed by.
+pub const ROUTED_ADDRESSES: usize = 100;
+/// Most octets of one header field that rules look at.
+pub const MATCHED_OCTETS: usize = 8 * 1024;
 /// Permissions of the files that this program makes, unless the user wishes others.
 pub const PRIVATE_MODE: u32 = 0o600;
 /// Longest wait for a TCP connection.
