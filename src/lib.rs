@@ -55,3 +55,4 @@ pub mod pop3;
 pub mod process;
 pub mod recover;
 pub mod report;
+pub mod route;

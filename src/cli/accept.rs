@@ -1,17 +1,18 @@
-//! `account accept-target`: a Maildir is taken as it is now, and what was interrupted in a lost one is fetched again.
+//! `account accept-target`: a folder is taken as it is now, and what was interrupted in a lost one is fetched again.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::World;
 use super::accounts::Global;
 use super::failure::Failure;
-use super::hints::{AGAIN_OPTION, Place};
+use super::hints::{AGAIN_OPTION, Folder, Place};
 use super::manage::{Opened, open};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
+use crate::deliver::eml::Eml;
 use crate::deliver::maildir::Maildir;
 use crate::deliver::marker::Known;
 use crate::index::{Index, Target};
@@ -23,8 +24,8 @@ use crate::report::human::counted;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) name: &'a AccountName,
-    /// The Maildirs, where the account has several or no configuration knows it.
-    pub(super) into: &'a [OsString],
+    /// The folder, where the account has several or no configuration knows it.
+    pub(super) into: Option<&'a OsStr>,
     /// Interrupted deliveries into a lost Maildir are fetched again.
     pub(super) interrupted_again: bool,
 }
@@ -38,7 +39,7 @@ pub(super) struct Lost {
 /// `account accept-target ACCOUNT`.
 pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) -> Result<Exit, Failure> {
     let Wanted { name, into, interrupted_again } = wanted;
-    let (maildirs, place) = global.maildirs(name, into)?;
+    let (folder, place) = global.folder(name, into)?;
     let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
     let Opened { place, mut index, lock: _lock } = open(world, &state_dir, place)?;
     let lost = lost(world, &index, &place)?;
@@ -57,20 +58,12 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
     if interrupted_again && lost.is_empty() {
         told.push_str("no delivery was interrupted in a Maildir that is lost: none is fetched again\n");
     }
-    let mut accepted = 0;
-    for path in &maildirs {
-        match index.target_at("maildir", path).map_err(|error| place.failure(error))? {
-            Some(target) => {
-                told.push_str(&accept(world, &mut index, &place, &target)?);
-                accepted += 1;
-            }
-            None => {
-                let _ = writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown_path(path));
-            }
+    match index.target_at(folder.kind, &folder.path).map_err(|error| place.failure(error))? {
+        Some(target) => told.push_str(&accept(world, &mut index, &place, &target)?),
+        None => {
+            let _ =
+                writeln!(told, "{name} never delivered to {}: there is nothing to accept", shown_path(&folder.path));
         }
-    }
-    if accepted > 0 {
-        told.push_str(&not_fetched_again(&index, &place)?);
     }
     world.screen.say(&told);
     Ok(Exit::Fine)
@@ -78,24 +71,27 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
 
 fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) -> Result<String, Failure> {
     let accept = || {
-        let (maildir, marker) = Maildir::create(&world.host, &FolderTarget::new(&target.path), index.id())?;
+        let folder = FolderTarget::new(&target.path);
+        if target.kind == Folder::EML {
+            let (eml, marker) = Eml::create(&world.host, &folder, index.id())?;
+            return Ok((eml.folder().generation()?, marker));
+        }
+        let (maildir, marker) = Maildir::create(&world.host, &folder, index.id())?;
         Ok((maildir.folder().generation()?, marker))
     };
     let (generation, marker) = accept().map_err(|error: TargetError| place.failure(error))?;
     index.accept_target(target.id, &marker, generation).map_err(|error| place.failure(error))?;
+    let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
     let mut told = format!("{} delivers to {} as it is now\n", place.name, shown_path(&target.path));
+    let delivered = usize::try_from(delivered).unwrap_or(usize::MAX);
+    if delivered > 0 {
+        let are = if delivered == 1 { "is" } else { "are" };
+        let _ = writeln!(told, "the {} delivered so far {are} not fetched again", counted(delivered));
+    }
     if generation > target.generation {
         told.push_str("this index is an old copy: mail delivered since it was made may come a second time\n");
     }
     Ok(told)
-}
-
-fn not_fetched_again(index: &Index<'_>, place: &Place) -> Result<String, Failure> {
-    let delivered = index.totals().map_err(|error| place.failure(error))?.delivered;
-    let delivered = usize::try_from(delivered).unwrap_or(usize::MAX);
-    let are = if delivered == 1 { "is" } else { "are" };
-    let what = format!("the {} delivered so far {are} not fetched again\n", counted(delivered));
-    Ok(if delivered > 0 { what } else { String::new() })
 }
 
 /// The interrupted deliveries that the next fetch cannot settle, by their Maildir.
@@ -107,9 +103,9 @@ pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place) -> Result<Ve
         by_target.entry(intent.target).or_default().push(intent.row);
     }
     let mut new = Vec::new();
-    for path in &place.maildirs {
-        if index.target_at("maildir", path).map_err(|error| place.failure(error))?.is_none() {
-            new.push(path);
+    for folder in &place.folders {
+        if index.target_at(folder.kind, &folder.path).map_err(|error| place.failure(error))?.is_none() {
+            new.push(&folder.path);
         }
     }
     let mut lost = Vec::new();
@@ -128,7 +124,6 @@ pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place) -> Result<Ve
 }
 
 pub(super) fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
-    let configured = place.maildirs.iter().find(|path| **path == target.path).or(place.maildirs.first());
     let count = counted(rows.len());
     Failure::words(
         Exit::Target,
@@ -137,7 +132,7 @@ pub(super) fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
             "bring it back, and {}; if it is gone for good, `{} {AGAIN_OPTION}` has them fetched again, and they may come \
              a second time",
             place.again,
-            place.accept(configured.unwrap_or(&target.path))
+            place.accept(&target.path)
         ),
     )
 }

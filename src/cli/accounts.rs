@@ -1,6 +1,6 @@
 //! Which accounts a command is about.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use clap::CommandFactory as _;
 
 use super::args::{Cli, OneShotArgs};
 use super::failure::Failure;
-use super::hints::Place;
+use super::hints::{Folder, Place};
 use super::state::Files;
 use crate::config::{
     self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordError,
@@ -65,8 +65,8 @@ impl Chosen {
         };
         let files = Files::of(&self.state_dir, name);
         let is_configured = self.file.is_some();
-        let maildirs = maildirs(&account.deliver);
-        Place { name: name.clone(), files, maildirs, program: program.clone(), is_configured, again }
+        let folders = Folder::of(&account.deliver);
+        Place { name: name.clone(), files, folders, program: program.clone(), is_configured, again }
     }
 
     /// The same for a check: what was mended is to be checked again.
@@ -172,25 +172,28 @@ impl Global {
         program
     }
 
-    /// The Maildirs of an account that are named by `into`, or else the one that is configured; and its place.
-    pub(super) fn maildirs(&self, name: &AccountName, into: &[OsString]) -> Result<(Vec<PathBuf>, Place), Failure> {
-        if into.is_empty() {
+    /// The folder of an account that is named by `into`, or else the one that is configured; and the account's place.
+    pub(super) fn folder(&self, name: &AccountName, into: Option<&OsStr>) -> Result<(Folder, Place), Failure> {
+        let Some(into) = into else {
             let chosen = self.configured(&[name.to_string()])?;
             let account = chosen.accounts.first().ok_or_else(|| unknown_account(name.as_str(), &chosen.configured))?;
             let place = chosen.place(account);
-            if let [one, _, ..] = &place.maildirs[..] {
-                let what = format!("the account `{name}` delivers to several Maildirs");
-                return Err(Failure::usage(what, format!("say which one, for example `{}`", place.accept(one))));
-            }
-            return Ok((some_maildir(name, place.maildirs.clone())?, place));
-        }
-        let wanted = some_maildir(name, maildirs(&parse_targets(into, None)?))?;
+            return match &place.folders[..] {
+                [] => Err(no_folder(name)),
+                [one] => Ok((one.clone(), place)),
+                [one, ..] => Err(Failure::usage(
+                    format!("the account `{name}` delivers to several folders"),
+                    format!("say which one, for example `{}`", place.accept(&one.path)),
+                )),
+            };
+        };
+        let folder = Folder::of(&parse_targets(&[into], None)?).pop().ok_or_else(|| no_folder(name))?;
         let (state_dir, configured) = self.state()?;
         let mut place = self.place(&state_dir, name, &configured);
-        if place.maildirs.is_empty() {
-            place.maildirs.clone_from(&wanted);
+        if !place.is_configured {
+            place.folders.push(folder.clone());
         }
-        Ok((wanted, place))
+        Ok((folder, place))
     }
 
     /// What hints about an account name, where nothing but its name is known.
@@ -206,7 +209,7 @@ impl Global {
         Place {
             name: name.clone(),
             files: Files::of(state_dir, name),
-            maildirs: account.map(|account| maildirs(&account.deliver)).unwrap_or_default(),
+            folders: account.map(|account| Folder::of(&account.deliver)).unwrap_or_default(),
             again,
             program,
             is_configured,
@@ -300,21 +303,15 @@ fn secret_variables(accounts: &[Account]) -> Vec<String> {
     named.chain([PASSWORD_VARIABLE.to_owned()]).collect()
 }
 
-fn parse_targets(into: &[OsString], user: Option<&str>) -> Result<Vec<Target>, Failure> {
+fn parse_targets(into: &[impl AsRef<OsStr>], user: Option<&str>) -> Result<Vec<Target>, Failure> {
     config::parse_targets(into, &Environment::of_process(), user).map_err(|error| wrong_option("--into", &error))
 }
 
-fn some_maildir(name: &AccountName, maildirs: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
-    if maildirs.is_empty() {
-        let what = format!("no Maildir of the account `{name}` is named: there is nothing to accept");
-        return Err(Failure::usage(what, "nothing to do: of all targets only a Maildir has to be accepted"));
-    }
-    Ok(maildirs)
-}
-
-fn maildirs(targets: &[Target]) -> Vec<PathBuf> {
-    let maildir = |target: &Target| if let Target::Maildir(folder) = target { Some(folder.path.clone()) } else { None };
-    targets.iter().filter_map(maildir).collect()
+fn no_folder(name: &AccountName) -> Failure {
+    Failure::usage(
+        format!("no folder of the account `{name}` is named"),
+        "nothing to do: of all targets only a Maildir, or a folder of single messages, has to be accepted",
+    )
 }
 
 fn wrong_option(option: &str, error: &config::ValueError) -> Failure {

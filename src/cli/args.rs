@@ -169,7 +169,7 @@ pub(super) enum AccountCommand {
         account: AccountName,
         /// The Maildir, where the account has several or no configuration knows it
         #[arg(long, value_name = "TARGET")]
-        into: Vec<OsString>,
+        into: Option<OsString>,
         /// Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time
         #[arg(long)]
         fetch_interrupted_again: bool,

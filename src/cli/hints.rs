@@ -12,7 +12,7 @@ use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError, ProgramError};
 use crate::index::IndexError;
-use crate::model::{quoted, shown_path};
+use crate::model::{Target, quoted, shown_path};
 use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
 use crate::report::Exit;
 use crate::report::human::Naming;
@@ -28,8 +28,8 @@ const LOOK_AT_PORT: &str = "look at `port` and `tls`: 995 is for implicit TLS, 1
 pub(super) struct Place {
     pub(super) name: AccountName,
     pub(super) files: Files,
-    /// The configured Maildirs, where the command knows them.
-    pub(super) maildirs: Vec<PathBuf>,
+    /// The configured folders that have a marker, where the command knows them.
+    pub(super) folders: Vec<Folder>,
     /// The program with the options that lead it to the same accounts.
     pub(super) program: String,
     /// Whether the configuration has the account.
@@ -38,13 +38,38 @@ pub(super) struct Place {
     pub(super) again: String,
 }
 
+/// A target that has a marker, by which `account accept-target` knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Folder {
+    /// The kind, as the index and the configuration call it.
+    pub(super) kind: &'static str,
+    pub(super) path: PathBuf,
+}
+
+impl Folder {
+    pub(super) const EML: &str = "eml";
+
+    /// Those of the targets that have a marker.
+    pub(super) fn of(targets: &[Target]) -> Vec<Self> {
+        let folder = |target: &Target| match target {
+            Target::Maildir(folder) | Target::Eml(folder) => {
+                Some(Self { kind: target.kind(), path: folder.path.clone() })
+            }
+            Target::Mbox(_) | Target::Stdout(_) | Target::Pipe(_) | Target::Lmtp(_) | Target::Smtp(_) => None,
+        };
+        targets.iter().filter_map(folder).collect()
+    }
+}
+
 impl Place {
-    /// The command that accepts a Maildir as it is now.
-    pub(super) fn accept(&self, maildir: &Path) -> String {
+    /// The command that accepts a folder as it is now, or one of the configured ones where it is none of them.
+    pub(super) fn accept(&self, path: &Path) -> String {
         let mut command = format!("{} account accept-target {}", self.program, self.name);
-        if !(self.is_configured && self.maildirs.len() == 1) {
-            let mut into = OsString::from("maildir:");
-            into.push(maildir);
+        let folder = self.folders.iter().find(|folder| folder.path == path).or(self.folders.first());
+        if let Some(folder) = folder.filter(|_| !self.is_configured || self.folders.len() > 1) {
+            let mut into = OsString::from(folder.kind);
+            into.push(":");
+            into.push(&folder.path);
             let _ = write!(command, " --into {}", quoted(into));
         }
         command
@@ -85,7 +110,7 @@ impl Place {
     }
 
     fn of_target(&self, error: &TargetError) -> String {
-        let accept = |maildir: &Path| format!("if it is to stay as it is now, run `{}`", self.accept(maildir));
+        let accept = |path: &Path| format!("if it is to stay as it is now, run `{}`", self.accept(path));
         match error {
             TargetError::Io { source, .. } if is_disk_failure(source) => {
                 format!("look after the disk, then {}; what is not delivered is still on the server", self.again)
@@ -98,7 +123,7 @@ impl Place {
                     "mount it or bring it back from a backup, then {}: deliveries there were interrupted; if it is gone \
                      for good, `{} {AGAIN_OPTION}` has them fetched again",
                     self.again,
-                    self.accept(self.maildirs.first().unwrap_or(path))
+                    self.accept(path)
                 )
             }
             TargetError::Missing(path) => format!(
@@ -186,7 +211,7 @@ impl Place {
     }
 
     fn is_configured(&self, path: &Path) -> bool {
-        self.maildirs.iter().any(|maildir| maildir == path)
+        self.folders.iter().any(|folder| folder.path == path)
     }
 
     fn of_session(&self, error: &SessionError) -> String {

@@ -134,7 +134,7 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => status::status(world, &global, &args),
         Command::Account(AccountCommand::Rename { old, new }) => manage::rename(world, &global, &old, &new),
         Command::Account(AccountCommand::AcceptTarget { account, into, fetch_interrupted_again }) => {
-            let (into, interrupted_again) = (&*into, fetch_interrupted_again);
+            let (into, interrupted_again) = (into.as_deref(), fetch_interrupted_again);
             accept::accept_target(world, &global, Wanted { name: &account, into, interrupted_again })
         }
         Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),

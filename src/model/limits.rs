@@ -100,3 +100,7 @@ pub const MTA_LAST_WORDS: Duration = Duration::from_secs(5);
 pub const MTA_CONNECTION_MESSAGES: u32 = 500;
 /// After so many messages in a row that cost a mail server's connection, it is offered no more in this run.
 pub const MTA_TROUBLES: u32 = 2;
+/// Most addresses of one header field that mail is routed by.
+pub const ROUTED_ADDRESSES: usize = 100;
+/// Most octets of one header field that rules look at.
+pub const MATCHED_OCTETS: usize = 8 * 1024;

@@ -138,7 +138,7 @@ fn top_level_names(group: &str) -> Vec<&str> {
 const FORBIDDEN: [(&[&str], &[&str]); 9] = [
     // Pure decisions.
     (
-        &["plan", "policy", "recover", "content", "header", "model"],
+        &["plan", "policy", "recover", "route", "content", "header", "model"],
         &["host", "pop3", "index", "deliver", "fetch", "cli", "demo"],
     ),
     (&["pop3"], &["plan", "index", "deliver", "report", "cli", "fetch", "config", "demo"]),
@@ -158,7 +158,7 @@ const FORBIDDEN: [(&[&str], &[&str]); 9] = [
         &["host"],
         &[
             "cli", "config", "content", "deliver", "demo", "fetch", "index", "plan", "policy", "pop3", "recover",
-            "report",
+            "report", "route",
         ],
     ),
 ];
@@ -176,7 +176,7 @@ fn each_room_uses_only_the_rooms_below_it() {
             && SERVER.iter().any(|name| file == format!("{name}.rs"))
         {
             forbidden.extend(["cli", "config", "content", "deliver", "fetch", "host", "index", "plan", "policy"]);
-            forbidden.extend(["pop3", "recover", "report"]);
+            forbidden.extend(["pop3", "recover", "report", "route"]);
         }
         for room in rooms_used(&source) {
             if forbidden.contains(&room) {
