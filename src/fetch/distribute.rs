@@ -11,7 +11,7 @@ use crate::deliver::maildir::Maildir;
 use crate::deliver::parcel::{Outcome, Parcel, Promised, Settled, Source as _};
 use crate::deliver::staging::digest;
 use crate::index::{DeliveryState, Finding, HeldParcel, Journal, PromiseRecord};
-use crate::model::{DeliveryId, InDoubt};
+use crate::model::{DeliveryId, InDoubt, Promise};
 use crate::report::{Event, Exit, Problem, with_causes};
 
 /// A target that refused so many parcels one after the other is not asked for the others in this run.
@@ -196,44 +196,44 @@ impl Runner<'_, '_> {
         for at in chunk {
             sources.push(targets.get(self.index, parcels[*at].spool)?.clone());
         }
-        let mut offered: Vec<Parcel<'_>> = Vec::new();
-        for (at, source) in chunk.iter().zip(&sources) {
-            match targets.prefix(target, &parcels[*at], source) {
-                Ok(prefix) => offered.push(parcel_of(&parcels[*at], source, prefix)),
-                Err(error) => return Ok(Err(error)),
-            }
-        }
+        let with_prefix = |(at, source): (&usize, &Maildir<'_>)| targets.prefix(target, &parcels[*at], source);
+        let prefixes: Vec<Vec<u8>> = match chunk.iter().zip(&sources).map(with_prefix).collect() {
+            Ok(prefixes) => prefixes,
+            Err(error) => return Ok(Err(error)),
+        };
+        let offered = chunk.iter().zip(&sources).zip(prefixes);
+        let offered: Vec<Parcel<'_>> =
+            offered.map(|((at, source), prefix)| parcel_of(&parcels[*at], source, prefix)).collect();
         targets.count_run(self.index, target)?;
         let prepared = match targets.deliver(self.index, target)?.prepare(&offered) {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(error)),
         };
-        let promised = offered.iter().zip(prepared.promises());
-        let records: Vec<PromiseRecord<'_>> = promised
-            .map(|(parcel, promise)| PromiseRecord {
-                parcel: &parcel.token,
-                full: parcel.content.full,
-                prefix: &parcel.prefix,
-                promise,
-            })
-            .collect();
-        self.index.promise(target, &records, self.host.now())?;
+        self.promise(target, &offered, prepared.promises())?;
         let outcomes = prepared.perform();
-        let states: Vec<Option<DeliveryState>> =
-            outcomes.into_iter().map(|outcome| self.weigh(outcome, targets.name(target), refusals)).collect();
-        let found = chunk.iter().zip(&states);
-        let findings: Vec<Finding<'_>> = found
-            .clone()
-            .filter(|(_, state)| **state != Some(DeliveryState::Intent))
-            .map(|(at, state)| Finding { parcel: &parcels[*at].parcel, state: *state })
-            .collect();
-        self.index.find(target, &findings)?;
-        for (at, state) in found.map(|(at, state)| (*at, *state)).collect::<Vec<_>>() {
-            if let Some(state) = state {
-                parcels[at].deliveries.insert(target, state);
+        for (at, outcome) in chunk.iter().zip(outcomes) {
+            if let Some(state) = self.weigh(outcome, targets.name(target), refusals) {
+                parcels[*at].deliveries.insert(target, state);
             }
         }
+        self.record(target, parcels, chunk)?;
         Ok(Ok(()))
+    }
+
+    fn promise(&mut self, target: i64, offered: &[Parcel<'_>], promises: Vec<Promise>) -> Result<(), FetchError> {
+        let records: Vec<PromiseRecord<'_>> =
+            offered.iter().zip(promises).map(|(parcel, promise)| promise_of(parcel, promise)).collect();
+        Ok(self.index.promise(target, &records, self.host.now())?)
+    }
+
+    /// Records what became of the promises; those of which nothing is known stay promised.
+    fn record(&mut self, target: i64, parcels: &[HeldParcel], chunk: &[usize]) -> Result<(), FetchError> {
+        let found = chunk.iter().map(|at| (&parcels[*at].parcel, parcels[*at].deliveries.get(&target).copied()));
+        let findings: Vec<Finding<'_>> = found
+            .filter(|(_, state)| *state != Some(DeliveryState::Intent))
+            .map(|(parcel, state)| Finding { parcel, state })
+            .collect();
+        Ok(self.index.find(target, &findings)?)
     }
 
     /// What an outcome makes of the journal, and of what the user is told.
@@ -295,6 +295,10 @@ impl Runner<'_, '_> {
         self.problem(Problem::FetchedAgain { messages: 1 });
         Ok(false)
     }
+}
+
+fn promise_of<'p>(parcel: &'p Parcel<'_>, promise: Promise) -> PromiseRecord<'p> {
+    PromiseRecord { parcel: &parcel.token, full: parcel.content.full, prefix: &parcel.prefix, promise }
 }
 
 fn parcel_of<'s>(parcel: &HeldParcel, source: &'s Maildir<'_>, prefix: Vec<u8>) -> Parcel<'s> {
