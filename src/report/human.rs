@@ -216,6 +216,9 @@ fn add_up(all: &mut Vec<Problem>, problem: &Problem) {
     all.push(problem.clone());
 }
 
+const HELD: &str = "mend that target; the next run delivers what is held, and nothing held is deleted on the server";
+const HELD_FOR_NOW: &str =
+    "nothing to do: the next run delivers what is held, and nothing held is deleted on the server";
 const RETRIED: &str = "nothing to do: the next run asks again";
 const GIVEN_UP: &str = "the next run asks again; `fetchonce seen skip ACCOUNT UID` gives a message up";
 
@@ -238,11 +241,7 @@ pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
         Problem::DeleRefused { text } => (format!("the server refused to delete a message: {text}"), RETRIED),
         Problem::Held { target, messages, cause, exit } => (
             format!("{target} refuses {}, kept safe in the held Maildir: {cause}", counted(*messages)),
-            if *exit == Exit::TryLater {
-                "nothing to do: the next run delivers what is held, and nothing held is deleted on the server"
-            } else {
-                "mend that target; the next run delivers what is held, and nothing held is deleted on the server"
-            },
+            if *exit == Exit::TryLater { HELD_FOR_NOW } else { HELD },
         ),
         Problem::Damaged { path } => (
             format!("the held message {} is missing or damaged, and no longer on the server", shown_path(path)),
