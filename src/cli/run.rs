@@ -26,6 +26,7 @@ use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
 use crate::report::{Exit, Summary};
+use crate::route::Routes;
 
 /// Accounts fetched side by side where the command line does not say it.
 const JOBS: usize = 4;
@@ -249,6 +250,7 @@ fn destination(targets: &[Target], place: &Place, secret_variables: &[String]) -
         targets: targets.to_vec(),
         held: place.files.held.clone(),
         quarantine: place.files.quarantine.clone(),
+        routes: Routes::to_all(targets.len()),
         trace_headers: Vec::new(),
         secret_variables: secret_variables.to_vec(),
     };

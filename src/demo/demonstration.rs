@@ -19,6 +19,7 @@ use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
 use crate::report::{self, Observer, with_causes};
+use crate::route::Routes;
 
 const USER: &str = "alice";
 /// The sample that is cut in the middle of its first transfer.
@@ -194,6 +195,7 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
             targets: vec![Target::maildir(folder.join("Mail"))],
             held: folder.join("held"),
             quarantine: folder.join("quarantine"),
+            routes: Routes::to_all(1),
             trace_headers: Vec::new(),
             secret_variables: Vec::new(),
         }),

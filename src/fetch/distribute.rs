@@ -1,7 +1,7 @@
 //! Out of the spool: each parcel to each of its targets, every one recorded by itself, so that a retry never repeats a
 //! finished one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::exit::of_target;
 use super::targets::Targets;
@@ -118,12 +118,16 @@ impl Runner<'_, '_> {
         targets: &mut Targets<'_>,
         mut parcels: Vec<HeldParcel>,
     ) -> Result<(), FetchError> {
+        let wanted = self.wanted(targets, &parcels)?;
         let mut disk_failure = None;
-        for target in targets.configured().to_vec() {
-            let wants = |parcel: &HeldParcel| {
-                !parcel.deliveries.contains_key(&target) && !is_settled_elsewhere(parcel, targets)
+        let all: BTreeSet<i64> = wanted.iter().flatten().copied().collect();
+        for target in all {
+            let lacks = |parcel: &HeldParcel, wanted: &[i64]| {
+                wanted.contains(&target)
+                    && !parcel.deliveries.contains_key(&target)
+                    && !is_settled_elsewhere(parcel, wanted)
             };
-            let waiting: Vec<usize> = (0..parcels.len()).filter(|at| wants(&parcels[*at])).collect();
+            let waiting: Vec<usize> = (0..parcels.len()).filter(|at| lacks(&parcels[*at], &wanted[*at])).collect();
             let failure = self.offer(targets, target, &mut parcels, &waiting)?;
             disk_failure = disk_failure.or(failure);
         }
@@ -136,8 +140,13 @@ impl Runner<'_, '_> {
             let failure = self.offer(targets, quarantine, &mut parcels, &waiting)?;
             disk_failure = disk_failure.or(failure);
         }
-        self.complete(targets, &parcels)?;
+        self.complete(targets, &parcels, &wanted)?;
         disk_failure.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// The targets of each parcel.
+    fn wanted(&mut self, targets: &mut Targets<'_>, parcels: &[HeldParcel]) -> Result<Vec<Vec<i64>>, FetchError> {
+        parcels.iter().map(|parcel| targets.wanted(self.index, parcel)).collect()
     }
 
     /// Offers parcels to one target, a batch at a time. Gives the error of a disk that fails there.
@@ -264,9 +273,16 @@ impl Runner<'_, '_> {
     }
 
     /// What all its targets have is DELIVERED, and leaves the spool.
-    fn complete(&mut self, targets: &mut Targets<'_>, parcels: &[HeldParcel]) -> Result<(), FetchError> {
-        let is_complete = |parcel: &&HeldParcel| is_complete(parcel, targets);
-        let complete: Vec<&HeldParcel> = parcels.iter().filter(is_complete).collect();
+    fn complete(
+        &mut self,
+        targets: &mut Targets<'_>,
+        parcels: &[HeldParcel],
+        wanted: &[Vec<i64>],
+    ) -> Result<(), FetchError> {
+        let quarantine = targets.quarantine_id();
+        let is_complete = |(parcel, wanted): &(&HeldParcel, &Vec<i64>)| is_complete(parcel, wanted, quarantine);
+        let complete = parcels.iter().zip(wanted).filter(is_complete);
+        let complete: Vec<&HeldParcel> = complete.map(|(parcel, _)| parcel).collect();
         if complete.is_empty() {
             return Ok(());
         }
@@ -312,18 +328,17 @@ fn parcel_of<'s>(parcel: &HeldParcel, source: &'s Maildir<'_>, prefix: Vec<u8>) 
     }
 }
 
-/// Whether every target has it, or has rejected it and the quarantine has it.
-fn is_complete(parcel: &HeldParcel, targets: &Targets<'_>) -> bool {
+/// Whether every wanted target has it, or has rejected it and the quarantine has it.
+fn is_complete(parcel: &HeldParcel, wanted: &[i64], quarantine: Option<i64>) -> bool {
     let state = |target: &i64| parcel.deliveries.get(target);
     let is_done = |target: &i64| matches!(state(target), Some(DeliveryState::Delivered | DeliveryState::Rejected));
-    let is_rejected = targets.configured().iter().any(|target| state(target) == Some(&DeliveryState::Rejected));
-    let in_quarantine = || targets.quarantine_id().is_some_and(|id| state(&id) == Some(&DeliveryState::Delivered));
-    is_settled_elsewhere(parcel, targets)
-        || (targets.configured().iter().all(is_done) && (!is_rejected || in_quarantine()))
+    let is_rejected = wanted.iter().any(|target| state(target) == Some(&DeliveryState::Rejected));
+    let in_quarantine = || quarantine.is_some_and(|id| state(&id) == Some(&DeliveryState::Delivered));
+    is_settled_elsewhere(parcel, wanted) || (wanted.iter().all(is_done) && (!is_rejected || in_quarantine()))
 }
 
-/// Whether it was delivered to targets that are configured no longer, and to none that is: the user went on elsewhere.
-fn is_settled_elsewhere(parcel: &HeldParcel, targets: &Targets<'_>) -> bool {
+/// Whether it was delivered to targets that it is for no longer, and to none that it is for: the user went on elsewhere.
+fn is_settled_elsewhere(parcel: &HeldParcel, wanted: &[i64]) -> bool {
     let is_delivered = parcel.deliveries.values().any(|state| *state == DeliveryState::Delivered);
-    is_delivered && !parcel.deliveries.keys().any(|target| targets.configured().contains(target))
+    is_delivered && !parcel.deliveries.keys().any(|target| wanted.contains(target))
 }

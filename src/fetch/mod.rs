@@ -23,6 +23,7 @@ use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, SessionError, Tracer};
 use crate::report::{Event, Exit, Observer, Problem};
+use crate::route::Routes;
 
 pub use crate::report::Summary;
 pub use error::FetchError;
@@ -54,8 +55,10 @@ pub struct Job {
 /// Where an account's mail goes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Destination {
-    /// Each of these gets every message; never empty.
+    /// Every target that any message is for; never empty.
     pub targets: Vec<Target>,
+    /// Which of them a message is for.
+    pub routes: Routes,
     /// The account's own Maildir for messages that not all targets have yet: the spool.
     pub held: PathBuf,
     /// The account's own Maildir for messages that a target will never take.

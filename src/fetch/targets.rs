@@ -19,6 +19,7 @@ use crate::header::Header;
 use crate::host::Host;
 use crate::index::{HELD, HeldParcel, Index, QUARANTINE, Target as Recorded};
 use crate::model::{FileStyle, FolderTarget, InDoubt, MtaTarget, Target, shown_path};
+use crate::route::{Delivery, Route};
 
 const EML: &str = "eml";
 
@@ -32,6 +33,8 @@ pub(super) struct Targets<'h> {
     open: HashMap<i64, Opened<'h>>,
     /// In the order of the configuration.
     configured: Vec<i64>,
+    /// What the configuration says of them, and of the recipients that messages are routed to.
+    specs: HashMap<i64, Target>,
 }
 
 struct Opened<'h> {
@@ -56,7 +59,8 @@ impl<'h> Targets<'h> {
         destination: &'h Destination,
         deadline: Duration,
     ) -> Result<Self, FetchError> {
-        let mut targets = Self { host, job, destination, deadline, open: HashMap::new(), configured: Vec::new() };
+        let (open, configured, specs) = (HashMap::new(), Vec::new(), HashMap::new());
+        let mut targets = Self { host, job, destination, deadline, open, configured, specs };
         for target in &destination.targets {
             let id = targets.open_configured(index, target)?;
             targets.configured.push(id);
@@ -64,22 +68,27 @@ impl<'h> Targets<'h> {
         Ok(targets)
     }
 
-    fn open_configured(&mut self, index: &mut Index<'_>, target: &'h Target) -> Result<i64, FetchError> {
-        match target {
-            Target::Maildir(folder) | Target::Eml(folder) => self.open_folder(index, folder, target.kind()),
-            _ => self.open_other(index, target),
-        }
+    fn open_configured(&mut self, index: &mut Index<'_>, target: &Target) -> Result<i64, FetchError> {
+        let id = match target {
+            Target::Maildir(folder) | Target::Eml(folder) => self.open_folder(index, folder, target.kind())?,
+            _ => self.open_other(index, target)?,
+        };
+        self.specs.insert(id, target.clone());
+        Ok(id)
     }
 
     /// A target without a marker: its kind and its key are all that the index knows it by.
-    fn open_other(&mut self, index: &mut Index<'_>, target: &'h Target) -> Result<i64, FetchError> {
+    fn open_other(&mut self, index: &mut Index<'_>, target: &Target) -> Result<i64, FetchError> {
         let (kind, key) = (target.kind(), target.key());
         let recorded = match index.target_at(kind, &key)? {
             Some(recorded) => recorded,
             None => index.add_target(kind, &key, "", 0)?,
         };
-        let deliver = self.deliverer(target)?;
         let id = recorded.id;
+        if self.open.contains_key(&id) {
+            return Ok(id);
+        }
+        let deliver = self.deliverer(target)?;
         let opened = Opened { recorded, deliver, maildir: None, folder: None, counted: false, stopped: false };
         self.open.insert(id, opened);
         Ok(id)
@@ -99,9 +108,29 @@ impl<'h> Targets<'h> {
         })
     }
 
-    /// The numbers of the configured targets, in the order of the configuration.
-    pub(super) fn configured(&self) -> &[i64] {
-        &self.configured
+    /// The targets that a parcel is for, in the order of the configuration.
+    ///
+    /// What a rule would skip was fetched before there was such a rule: it goes where no rule leads.
+    pub(super) fn wanted(&mut self, index: &mut Index<'_>, parcel: &HeldParcel) -> Result<Vec<i64>, FetchError> {
+        let routes = &self.destination.routes;
+        if routes.is_empty() {
+            return Ok(self.configured.clone());
+        }
+        let spool = self.get(index, parcel.spool)?.clone();
+        let header = self.header(parcel, &spool)?;
+        let deliveries = match routes.decide(&header, Some(parcel.content.octets)).route {
+            Route::Deliver(deliveries) => deliveries,
+            Route::Skip => routes.without_rules(),
+        };
+        let mut wanted = Vec::new();
+        for Delivery { target, recipient } in deliveries {
+            let Some(target) = self.destination.targets.get(target) else { continue };
+            wanted.push(match recipient {
+                Some(address) => self.open_configured(index, &target.clone().for_recipient(&address))?,
+                None => self.open_configured(index, target)?,
+            });
+        }
+        Ok(wanted)
     }
 
     /// The numbers of the Maildirs that are open.
@@ -111,8 +140,9 @@ impl<'h> Targets<'h> {
 
     /// The only target, where messages go to straight from the session.
     pub(super) fn direct(&self) -> Option<i64> {
+        let is_plain = self.destination.trace_headers.is_empty() && self.destination.routes.is_empty();
         match self.destination.targets[..] {
-            [Target::Maildir(_)] if self.destination.trace_headers.is_empty() => self.configured.first().copied(),
+            [Target::Maildir(_)] if is_plain => self.configured.first().copied(),
             _ => None,
         }
     }
@@ -141,13 +171,8 @@ impl<'h> Targets<'h> {
 
     /// The lines that a delivery to a target puts before a message.
     pub(super) fn prefix(&self, id: i64, parcel: &HeldParcel, source: &dyn Source) -> Result<Vec<u8>, TargetError> {
-        let at = self.configured.iter().position(|configured| *configured == id);
-        let Some(target) = at.and_then(|at| self.destination.targets.get(at)) else { return Ok(Vec::new()) };
-        let Some(mut message) = source.open(&parcel.parcel)? else {
-            return Err(TargetError::Unspooled(parcel.parcel.clone()));
-        };
-        let reading = TargetError::io("read a held message from", &self.destination.held);
-        let header = Header::read(&mut *message).map_err(reading)?;
+        let Some(target) = self.specs.get(&id) else { return Ok(Vec::new()) };
+        let header = self.header(parcel, source)?;
         let trace = Trace {
             fields: &self.destination.trace_headers,
             server: &self.job.identity.server,
@@ -155,6 +180,13 @@ impl<'h> Targets<'h> {
             host_name: &self.host.name(),
         };
         Ok(trace.lines(target, &parcel.parcel, &header, parcel.fetched_at))
+    }
+
+    fn header(&self, parcel: &HeldParcel, source: &dyn Source) -> Result<Header, TargetError> {
+        let Some(mut message) = source.open(&parcel.parcel)? else {
+            return Err(TargetError::Unspooled(parcel.parcel.clone()));
+        };
+        Header::read(&mut *message).map_err(TargetError::io("read a held message from", &self.destination.held))
     }
 
     /// Whether what was delivered to a target can be told: nothing tells it of a program or a server that is not
@@ -166,8 +198,7 @@ impl<'h> Targets<'h> {
 
     /// What is to become of deliveries to a target of which only the other side knows.
     pub(super) fn in_doubt(&self, id: i64) -> InDoubt {
-        let at = self.configured.iter().position(|configured| *configured == id);
-        match at.and_then(|at| self.destination.targets.get(at)) {
+        match self.specs.get(&id) {
             Some(Target::Pipe(pipe)) => pipe.in_doubt,
             Some(Target::Lmtp(mta) | Target::Smtp(mta)) => mta.in_doubt,
             _ => InDoubt::Redeliver,
@@ -176,8 +207,7 @@ impl<'h> Targets<'h> {
 
     /// What a target is called in words to the user.
     pub(super) fn name(&self, id: i64) -> String {
-        let at = self.configured.iter().position(|configured| *configured == id);
-        let configured = at.and_then(|at| self.destination.targets.get(at)).map(ToString::to_string);
+        let configured = self.specs.get(&id).map(ToString::to_string);
         let recorded = || self.open.get(&id).map(|opened| recorded_name(&opened.recorded));
         configured.or_else(recorded).unwrap_or_default()
     }

@@ -149,6 +149,12 @@ impl Routes {
         Self::new(Vec::new(), (0..count).collect(), RECIPIENT_HEADERS.map(str::to_owned).into())
     }
 
+    /// The targets of what no rule takes.
+    #[must_use]
+    pub fn without_rules(&self) -> Vec<Delivery> {
+        self.otherwise.iter().map(|target| Delivery { target: *target, recipient: None }).collect()
+    }
+
     /// Whether every message goes to the same targets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -230,8 +236,7 @@ impl Routes {
     }
 
     fn otherwise(&self) -> Route {
-        let delivery = |target: &usize| Delivery { target: *target, recipient: None };
-        Route::Deliver(self.otherwise.iter().map(delivery).collect())
+        Route::Deliver(self.without_rules())
     }
 
     fn why_no_rule(&self, recipients: &[Recipients<'_>]) -> Why {

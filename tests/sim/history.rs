@@ -12,6 +12,7 @@ use fetchonce::plan::Rules;
 use fetchonce::policy::Keep;
 use fetchonce::pop3::{Credentials, Endpoint, TlsMode};
 use fetchonce::report::{Event, Observer};
+use fetchonce::route::Routes;
 
 use crate::places::Layer;
 use crate::world::{Break, HELD, LeftOut, MAILDIR, QUARANTINE, Setting, SimHost, World, stored_form};
@@ -77,6 +78,7 @@ impl Scenario {
                 targets: anew.unwrap_or_else(|| self.targets.clone()),
                 held: HELD.into(),
                 quarantine: QUARANTINE.into(),
+                routes: Routes::to_all(self.targets.len()),
                 trace_headers: Vec::new(),
                 secret_variables: Vec::new(),
             }),
