@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::hints::{Folder, Place};
 use super::state::Files;
 use crate::config::{
-    self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, OneShot, PasswordError,
+    self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, Hooks, OneShot, PasswordError,
     PasswordProblem, PasswordSource, Tls,
 };
 use crate::index::Identity;
@@ -42,6 +42,8 @@ pub(super) struct Global {
 pub(super) struct Chosen {
     pub(super) state_dir: PathBuf,
     pub(super) accounts: Vec<Account>,
+    /// What is run for all of them.
+    pub(super) hooks: Hooks,
     /// All accounts of the configuration, chosen or not.
     pub(super) configured: Vec<AccountName>,
     /// Variables of the environment that hold passwords: no password command sees them.
@@ -153,6 +155,7 @@ impl Global {
         Ok(Chosen {
             state_dir: config.state_dir,
             accounts,
+            hooks: config.hooks,
             configured,
             names_in_configuration: Vec::new(),
             secret_variables,
@@ -282,10 +285,12 @@ impl Global {
             keep: keep.unwrap_or_default(),
             timeout: limits::SILENCE,
             deadline: limits::RUN,
+            hooks: Hooks::default(),
         };
         Ok(Chosen {
             state_dir: self.state_dir_alone()?,
             accounts: vec![account],
+            hooks: Hooks::default(),
             configured: Vec::new(),
             names_in_configuration: in_configuration.into_iter().map(|account| account.name).collect(),
             secret_variables: secret_variables(&[]),

@@ -6,6 +6,7 @@
 //! | `accounts` | which accounts a command is about |
 //! | `state` | where their files lie, and what these tell |
 //! | `run`, `watch` | fetches them side by side, and tells what happens |
+//! | `hooks` | runs the user's own programs after that |
 //! | `check` | looks at everything that a fetch needs |
 //! | `status`, `manage`, `accept`, `demo` | the other commands |
 //! | `man` | the manual pages |
@@ -20,6 +21,7 @@ mod check;
 mod demo;
 mod failure;
 mod hints;
+mod hooks;
 mod logging;
 mod man;
 mod manage;

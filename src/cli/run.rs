@@ -13,8 +13,8 @@ use super::failure::Failure;
 use super::hints::Place;
 use super::logging;
 use super::state::{has_content, known_by_another_name, lost_index, no_state, remember};
-use super::watch::Watch;
-use super::{World, watch_signals};
+use super::watch::{Ended, Watch};
+use super::{World, hooks, watch_signals};
 use crate::config::{Account, PasswordSource, Tls};
 use crate::deliver::TargetError;
 use crate::deliver::folders::create_dirs;
@@ -75,7 +75,8 @@ pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<
     watch_signals(&world.interrupted)?;
     let jobs = args.jobs.map_or(JOBS, usize::from).min(works.len());
     let fetching = Fetching { world, args, chosen: &chosen, width };
-    Ok(fetching.all(works, jobs))
+    let ended = fetching.all(works, jobs);
+    Ok(fetching.exit_of(&ended))
 }
 
 fn prepare(world: &World, account: &Account, chosen: &Chosen, args: &FetchArgs) -> Work {
@@ -93,15 +94,15 @@ fn prepare(world: &World, account: &Account, chosen: &Chosen, args: &FetchArgs) 
 }
 
 impl Fetching<'_> {
-    fn all(&self, works: Vec<Work>, jobs: usize) -> Exit {
+    fn all(&self, works: Vec<Work>, jobs: usize) -> Vec<Ended> {
         let queue: Mutex<VecDeque<Work>> = Mutex::new(works.into());
-        let exits = Mutex::new(Vec::new());
+        let all_ended = Mutex::new(Vec::new());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         thread::scope(|scope| {
             let work = || {
                 while let Some(work) = next() {
-                    let exit = self.one(work);
-                    exits.lock().unwrap_or_else(PoisonError::into_inner).push(exit);
+                    let ended = self.one(work);
+                    all_ended.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
                 }
             };
             // This thread works too, and alone where the system gives no more.
@@ -112,11 +113,32 @@ impl Fetching<'_> {
             }
             work();
         });
-        Exit::most_telling(exits.into_inner().unwrap_or_else(PoisonError::into_inner))
+        all_ended.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What all accounts and their hooks make of the exit code, after the hook of all accounts.
+    fn exit_of(&self, all_ended: &[Ended]) -> Exit {
+        let delivered = all_ended.iter().map(|ended| ended.delivered).sum();
+        let is_hook_fine = self.args.dry_run || hooks::of_all(self.world, self.chosen, delivered);
+        match Exit::most_telling(all_ended.iter().map(|ended| ended.exit)) {
+            Exit::Fine if !is_hook_fine || all_ended.iter().any(|ended| ended.hook_failed) => Exit::Unavailable,
+            exit => exit,
+        }
+    }
+
+    /// Runs one account and its hooks.
+    fn one(&self, work: Work) -> Ended {
+        let account = work.account.clone();
+        let ended = self.fetch(work);
+        if self.args.dry_run {
+            return ended;
+        }
+        let hook_failed = !hooks::of_account(self.world, self.chosen, &account, &ended);
+        Ended { hook_failed, ..ended }
     }
 
     /// Runs one account and tells what came of it.
-    fn one(&self, work: Work) -> Exit {
+    fn fetch(&self, work: Work) -> Ended {
         let World { host, screen, .. } = self.world;
         let place = work.place.clone();
         let _account = logging::account(&place.name);

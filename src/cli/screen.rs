@@ -15,7 +15,7 @@ use super::logging;
 use crate::report::Exit;
 use crate::report::finding::Finding;
 use crate::report::fold::folded;
-use crate::report::human::{Palette, Told};
+use crate::report::human::{Palette, Told, printable};
 use crate::report::json::{CheckRecord, Record};
 use crate::report::progress::Progress;
 
@@ -80,6 +80,14 @@ impl Screen {
 
     pub(super) fn shows_steps(&self) -> bool {
         self.talk == Talk::Verbose
+    }
+
+    /// Tells a step that is not of an account's run, where each is to be told.
+    pub(super) fn say_step(&self, account: Option<&str>, step: &str) {
+        if self.shows_steps() {
+            let about = account.map(|account| format!("{account}  ")).unwrap_or_default();
+            self.say(&format!("{about}{}\n", printable(step)));
+        }
     }
 
     /// Writes whole lines to standard error.

@@ -7,9 +7,19 @@ use super::screen::{Format, Screen};
 use crate::fetch::Outcome;
 use crate::host::{Host, Stopwatch};
 use crate::plan::Plan;
+use crate::report::human::{Told, printable};
 use crate::report::json::{Message, Record, SummaryRecord};
 use crate::report::progress::Bar;
 use crate::report::{Event, Exit, Observer, Summary, decided, human};
+
+/// How an account's part of a run ended.
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    pub(super) delivered: u64,
+    /// What went wrong, in one line that is safe to show; `None` where nothing is, or the user asked to stop.
+    pub(super) error: Option<String>,
+    pub(super) hook_failed: bool,
+}
 
 /// Follows one account's run.
 pub(super) struct Watch<'a> {
@@ -64,7 +74,7 @@ impl Watch<'_> {
     }
 
     /// Tells how a run ended.
-    pub(super) fn ended(&self, outcome: Outcome) -> Exit {
+    pub(super) fn ended(&self, outcome: Outcome) -> Ended {
         let exit = outcome.exit();
         let Outcome { summary, problems, error } = outcome;
         self.bar.finish();
@@ -76,32 +86,41 @@ impl Watch<'_> {
         {
             last.state = Some(human::state(&summary));
         }
-        for told in all_told {
+        for told in &all_told {
             // Scripts were told of each at its time.
-            self.screen.tell_people(Some(self.place.name.as_str()), &told);
+            self.screen.tell_people(Some(self.place.name.as_str()), told);
         }
+        let mut what = all_told.iter().find(|told| !told.is_warning).map(one_line);
         if let Some(error) = error {
-            self.tell_failure(self.place.failure(error), &summary);
+            let failure = self.place.failure(error);
+            what = Some(one_line(&failure.told()));
+            self.tell_failure(failure, &summary);
         } else if !self.is_dry && self.screen.shows_summaries() {
             let elapsed = self.stopwatch.elapsed();
             self.screen.say(&human::summary_line(self.place.name.as_str(), self.width, &summary, elapsed));
         }
         self.end(exit, &summary);
-        exit
+        Ended {
+            exit,
+            delivered: summary.delivered,
+            error: what.filter(|_| exit != Exit::Interrupted),
+            hook_failed: false,
+        }
     }
 
     /// Tells why there was no run.
-    pub(super) fn failed(&self, failure: Failure) -> Exit {
+    pub(super) fn failed(&self, failure: Failure) -> Ended {
         let exit = failure.exit;
+        let error = (!failure.is_routine).then(|| one_line(&failure.told()));
         self.tell_failure(failure, &Summary::default());
         self.end(exit, &Summary::default());
-        exit
+        Ended { exit, delivered: 0, error, hook_failed: false }
     }
 
     /// The user asked to stop before the account had its turn.
-    pub(super) fn left_out(&self) -> Exit {
+    pub(super) fn left_out(&self) -> Ended {
         self.end(Exit::Interrupted, &Summary::default());
-        Exit::Interrupted
+        Ended { exit: Exit::Interrupted, delivered: 0, error: None, hook_failed: false }
     }
 
     fn tell_failure(&self, failure: Failure, summary: &Summary) {
@@ -120,4 +139,9 @@ impl Watch<'_> {
         self.screen.record(&Record::Summary(record));
         logging::ended(exit);
     }
+}
+
+/// What happened and why, in one line that is safe to show.
+fn one_line(told: &Told) -> String {
+    printable(&[&told.what].into_iter().chain(&told.causes).map(String::as_str).collect::<Vec<_>>().join(": "))
 }

@@ -10,7 +10,7 @@ use super::error::{ConfigError, ConfigErrorKind, ValueError, nearest};
 use super::password::{PasswordProblem, checked};
 use super::raw::{Entry, RawAccount, RawFile, RawPassword, Source};
 use super::target::Words;
-use super::{Account, Config, Environment, LONGEST_TIME, PasswordSource, SHORTEST_TIME, Tls, names};
+use super::{Account, Config, Environment, Hooks, LONGEST_TIME, PasswordSource, SHORTEST_TIME, Tls, names};
 use crate::model::limits;
 
 /// What the values of a file are checked against.
@@ -31,8 +31,9 @@ impl Checker<'_> {
                 ConfigError::of_file(ConfigErrorKind::Invalid, self.source.file, problem)
             })?,
         };
+        let hooks = self.hooks(raw.after.as_ref(), raw.on_error.as_ref())?;
         let accounts = raw.accounts.into_iter().map(|account| self.account(account)).collect::<Result<_, _>>()?;
-        Ok(Config { state_dir, accounts })
+        Ok(Config { state_dir, hooks, accounts })
     }
 
     fn account(&self, raw: RawAccount) -> Result<Account, ConfigError> {
@@ -51,7 +52,18 @@ impl Checker<'_> {
             keep: self.optional(raw.keep.as_ref(), |text| super::keep::parse_keep(text))?.unwrap_or_default(),
             timeout: self.optional(raw.timeout.as_ref(), |text| time(text))?.unwrap_or(limits::SILENCE),
             deadline: self.optional(raw.deadline.as_ref(), |text| time(text))?.unwrap_or(limits::RUN),
+            hooks: self.hooks(raw.after.as_ref(), raw.on_error.as_ref())?,
         })
+    }
+
+    fn hooks(
+        &self,
+        after: Option<&Entry<Vec<String>>>,
+        on_error: Option<&Entry<Vec<String>>>,
+    ) -> Result<Hooks, ConfigError> {
+        let hint = "write the program and its arguments, `[\"notmuch\", \"new\"]`";
+        let program = |argv: &Vec<String>| self.words(None).command(argv, hint);
+        Ok(Hooks { after: self.optional(after, program)?, on_error: self.optional(on_error, program)? })
     }
 
     pub(super) fn value<T, U>(

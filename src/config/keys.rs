@@ -46,12 +46,26 @@ impl fmt::Display for Missing {
 }
 
 /// The keys at the top of the file.
-pub static FILE: [Key; 2] = [
+pub static FILE: [Key; 4] = [
     Key {
         name: "state_dir",
         value: "`\"PATH\"`",
         missing: Missing::Words("`~/.local/state/fetchonce`, or `$XDG_STATE_HOME/fetchonce` where that is set"),
         meaning: "The folder of each account's index, lock and held mail. It belongs on a local disk.",
+        other_words: &[],
+    },
+    Key {
+        name: "after",
+        value: "`[\"notmuch\", \"new\"]`",
+        missing: Missing::Words("nothing is run"),
+        meaning: "A program and its arguments, run once at the end of a fetch in which any account got mail.",
+        other_words: &["hook"],
+    },
+    Key {
+        name: "on_error",
+        value: "`[\"/usr/local/bin/mail-failed\"]`",
+        missing: Missing::Words("nothing is run"),
+        meaning: "A program and its arguments, run for each account whose fetch failed, if it has no `on_error` of its own.",
         other_words: &[],
     },
     Key {
@@ -65,7 +79,7 @@ pub static FILE: [Key; 2] = [
 ];
 
 /// The keys of an account.
-pub static ACCOUNT: [Key; 11] = [
+pub static ACCOUNT: [Key; 13] = [
     Key {
         name: "server",
         value: "`\"pop.example.com\"`",
@@ -142,6 +156,20 @@ pub static ACCOUNT: [Key; 11] = [
         value: "`\"1s\"` to `\"24h\"`",
         missing: Missing::Value("\"1h\""),
         meaning: "Longest run of the account. What it does not reach is fetched by the next run.",
+        other_words: &[],
+    },
+    Key {
+        name: "after",
+        value: "`[\"notmuch\", \"new\"]`",
+        missing: Missing::Words("nothing is run for this account alone"),
+        meaning: "A program and its arguments, run at the end of each fetch of the account in which it got mail.",
+        other_words: &[],
+    },
+    Key {
+        name: "on_error",
+        value: "`[\"/usr/local/bin/mail-failed\"]`",
+        missing: Missing::Words("the one of the file"),
+        meaning: "A program and its arguments, run when a fetch of the account failed.",
         other_words: &[],
     },
 ];

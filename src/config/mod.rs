@@ -5,6 +5,7 @@
 //!
 //! ```toml
 //! state_dir = "~/.local/state/fetchonce"     # optional
+//! after     = ["notmuch", "new"]             # optional
 //!
 //! [account.work]
 //! server   = "pop.example.com"
@@ -62,6 +63,8 @@ pub const LONGEST_TIME: Duration = Duration::from_secs(24 * 3600);
 pub struct Config {
     /// Where the indexes and locks of the accounts lie.
     pub state_dir: PathBuf,
+    /// What is run for all accounts.
+    pub hooks: Hooks,
     /// The accounts in the order of the file, each name once; none in an empty file.
     pub accounts: Vec<Account>,
 }
@@ -93,6 +96,17 @@ pub struct Account {
     pub timeout: Duration,
     /// Longest run of this account, [`SHORTEST_TIME`] to [`LONGEST_TIME`].
     pub deadline: Duration,
+    /// What is run for it alone.
+    pub hooks: Hooks,
+}
+
+/// Programs that are run after a fetch, each with its arguments and without a shell.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Hooks {
+    /// Where mail was delivered.
+    pub after: Option<Vec<String>>,
+    /// Where an account's run failed.
+    pub on_error: Option<Vec<String>>,
 }
 
 /// How a connection is protected.

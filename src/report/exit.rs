@@ -105,7 +105,8 @@ impl Exit {
             }
             Self::UnknownHost => "the server's name has no address",
             Self::Unavailable => {
-                "no connection; the server refuses the login, RETR, DELE or QUIT for a reason of its own"
+                "no connection; the server refuses the login, RETR, DELE or QUIT for a reason of its own; a hook failed, \
+                 and nothing else did"
             }
             Self::Internal => "a mistake in fetchonce; what was promised is recorded all the same",
             Self::Target => {
@@ -118,7 +119,8 @@ impl Exit {
             }
             Self::TryLater => {
                 "another fetchonce is at work on the account; the mailbox is in use; login delay; silence; the time is \
-                 up; the account was renamed while it waited; messages that broke sessions wait for their next try"
+                 up; the account was renamed while it waited; messages that broke sessions wait for their next try; a \
+                 program could not take mail now"
             }
             Self::Protocol => {
                 "the server broke the protocol, or closed the connection within a reply; TLS failed; no STLS, no UIDL"

@@ -20,6 +20,7 @@ mod docs;
 mod dovecot;
 mod every_cut;
 mod generated;
+mod hooks;
 mod json;
 mod logging;
 mod paths;

@@ -144,6 +144,29 @@ fn dovecot_lda_takes_and_refuses() {
     assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
 }
 
+/// The token makes the repeat of a delivery in doubt harmless.
+#[test]
+fn the_script_of_the_documentation_keeps_each_message_once() {
+    if !is_here("python3") {
+        return;
+    }
+    let page = include_str!("../../docs/reference/pipe.md");
+    let script = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    let usual = "os.path.expanduser(\"~/kept\")";
+    assert!(script.contains(usual));
+    let script = script.replace(usual, &format!("{kept:?}"));
+    for _ in 0..2 {
+        let outcome = deliver(&["python3", "-c", &script]);
+        assert!(matches!(outcome, Outcome::Delivered), "{outcome:?}");
+        assert_eq!(names_in(&kept), ["1.F0_1.host"]);
+        assert_eq!(fs::read(kept.join("1.F0_1.host")).unwrap(), MESSAGE);
+    }
+    let script = script.replace(&format!("{kept:?}"), "\"/proc/kept\"");
+    is_refused(&deliver(&["python3", "-c", &script]), 75);
+}
+
 /// No lock is held and no index kept open by what a program leaves running.
 #[test]
 fn a_program_inherits_neither_the_lock_nor_the_index() {

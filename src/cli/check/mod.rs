@@ -15,7 +15,7 @@ use super::args::LookArgs;
 use super::failure::Failure;
 use super::hints::Place;
 use super::logging;
-use super::{World, watch_signals};
+use super::{World, hooks, watch_signals};
 use crate::config::{Account, PasswordSource};
 use crate::host::Host as _;
 use crate::model::shown_path;
@@ -42,6 +42,10 @@ pub(super) fn check(world: &World, global: &Global, args: &LookArgs) -> Result<E
     watch_signals(&world.interrupted)?;
     let width = chosen.accounts.iter().map(|account| account.name.as_str().len()).max().unwrap_or(0);
     let mut exits = Vec::new();
+    for failure in hooks::missing(world, &chosen.hooks) {
+        world.screen.find(None, width, &failed(Area::Configuration, &failure));
+        exits.push(failure.exit);
+    }
     for (account, prompted) in chosen.accounts.iter().zip(prompted) {
         if !world.host.interrupted() {
             exits.push(Checkup::new(world, &chosen, account, width).run(prompted));
@@ -108,6 +112,9 @@ impl<'a> Checkup<'a> {
     fn configuration(&mut self) {
         let shown = self.chosen.file.as_ref().map(|file| shown_path(file));
         self.ok(Area::Configuration, shown.unwrap_or_else(|| "none: the account is on the command line".to_owned()));
+        for failure in hooks::missing(self.world, &self.account.hooks) {
+            self.fail(Area::Configuration, &failure);
+        }
     }
 
     fn password(&mut self, prompted: Option<Obtained>) -> Option<SecretString> {

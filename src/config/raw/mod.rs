@@ -31,6 +31,8 @@ impl<T> Entry<T> {
 /// The whole file.
 pub(super) struct RawFile {
     pub(super) state_dir: Option<Entry<String>>,
+    pub(super) after: Option<Entry<Vec<String>>>,
+    pub(super) on_error: Option<Entry<Vec<String>>>,
     /// In the order of the file.
     pub(super) accounts: Vec<RawAccount>,
 }
@@ -50,6 +52,8 @@ pub(super) struct RawAccount {
     pub(super) keep: Option<Entry<String>>,
     pub(super) timeout: Option<Entry<String>>,
     pub(super) deadline: Option<Entry<String>>,
+    pub(super) after: Option<Entry<Vec<String>>>,
+    pub(super) on_error: Option<Entry<Vec<String>>>,
 }
 
 /// A password, or the one key of the table that says where it is.
@@ -83,11 +87,12 @@ impl Source<'_> {
             is_of_account.then(|| "write it below the `[account.NAME]` that it belongs to".to_owned())
         })?;
         let state_dir = file.take("state_dir", text)?;
+        let (after, on_error) = (file.take("after", words)?, file.take("on_error", words)?);
         let accounts = match file.take("account", table)? {
             None => Vec::new(),
             Some(entry) => Section::new(self, &[], vec!["account".to_owned()], entry.offset, entry.value).accounts()?,
         };
-        Ok(RawFile { state_dir, accounts })
+        Ok(RawFile { state_dir, after, on_error, accounts })
     }
 
     /// The parser's description is a fixed phrase of its own; its `Display` would print the line.
@@ -317,6 +322,8 @@ impl<'a> Section<'a> {
             keep: self.take("keep", text)?,
             timeout: self.take("timeout", text)?,
             deadline: self.take("deadline", text)?,
+            after: self.take("after", words)?,
+            on_error: self.take("on_error", words)?,
             name,
         })
     }
