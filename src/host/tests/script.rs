@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::host::{ConnectError, Finished, Host, NewFile, Program, RunError, Stat, Wire};
@@ -15,7 +15,13 @@ use crate::model::{Octets, Timestamp, limits};
 enum Step {
     Expect(Vec<u8>),
     Send(Vec<u8>),
+    /// Silence for so long.
+    Wait(Duration),
     Close,
+    /// Waits for the next connection.
+    Connect,
+    /// Refuses the next connection.
+    Refuse,
 }
 
 #[derive(Debug)]
@@ -33,15 +39,20 @@ struct Server {
     loopback: bool,
     /// The time that each read takes.
     drip: Duration,
+    /// How many octets the client can send before the connection breaks.
+    takes: usize,
+    /// How many there were.
+    connections: usize,
 }
 
-/// A host whose only connection leads to the script.
+/// A host whose connections lead to the script.
 #[derive(Clone)]
 pub(crate) struct Script(Arc<Mutex<Server>>);
 
 impl Script {
     /// A script from text: lines that begin with `C: ` are expected, all else is sent, CRLF after each.
-    /// A line `CLOSE` ends the connection; after the last line the server is silent.
+    /// A line `CLOSE` ends the connection, `CONNECT` waits for the next one and `REFUSE` lets it fail; `WAIT 5` is silent
+    /// for five seconds. After the last line the server is silent.
     pub(crate) fn new(text: &str) -> Self {
         let script = Self(Arc::new(Mutex::new(Server {
             steps: VecDeque::new(),
@@ -53,16 +64,21 @@ impl Script {
             interrupted: false,
             loopback: true,
             drip: Duration::ZERO,
+            takes: usize::MAX,
+            connections: 0,
         })));
         script.then(text)
     }
 
     pub(crate) fn then(self, text: &str) -> Self {
         for line in text.lines().map(|line| line.trim_start_matches(' ')).filter(|line| !line.is_empty()) {
-            let step = match line.strip_prefix("C: ") {
-                Some(command) => Step::Expect(format!("{command}\r\n").into_bytes()),
-                None if line == "CLOSE" => Step::Close,
-                None => Step::Send(format!("{line}\r\n").into_bytes()),
+            let step = match line.split_once(' ').unwrap_or((line, "")) {
+                ("C:", command) => Step::Expect(format!("{command}\r\n").into_bytes()),
+                ("WAIT", seconds) => Step::Wait(Duration::from_secs(seconds.parse().unwrap())),
+                ("CLOSE", "") => Step::Close,
+                ("CONNECT", "") => Step::Connect,
+                ("REFUSE", "") => Step::Refuse,
+                _ => Step::Send(format!("{line}\r\n").into_bytes()),
             };
             self.server(|server| server.steps.push_back(step));
         }
@@ -72,6 +88,18 @@ impl Script {
     /// Octets as they are, in one piece.
     pub(crate) fn raw(self, octets: &[u8]) -> Self {
         self.server(|server| server.steps.push_back(Step::Send(octets.to_vec())));
+        self
+    }
+
+    /// Octets that the client is to send, as they are.
+    pub(crate) fn expecting(self, octets: &[u8]) -> Self {
+        self.server(|server| server.steps.push_back(Step::Expect(octets.to_vec())));
+        self
+    }
+
+    /// The connection breaks when the client sends more than so many octets.
+    pub(crate) fn taking(self, octets: usize) -> Self {
+        self.server(|server| server.takes = octets);
         self
     }
 
@@ -102,7 +130,21 @@ impl Script {
 
     /// The script ran to its end.
     pub(crate) fn assert_done(&self) {
-        self.server(|server| assert!(server.steps.is_empty(), "left: {:?}, heard: {:?}", server.steps, server.inbox));
+        self.server(|server| {
+            server.advance();
+            assert!(server.steps.is_empty(), "left: {:?}, heard: {:?}", server.steps, server.inbox);
+        });
+    }
+
+    /// The same, but for the end of the last connection.
+    pub(crate) fn assert_ended(&self) {
+        self.server(|server| {
+            server.advance();
+            if matches!(server.steps.back(), Some(Step::Close)) {
+                server.steps.pop_back();
+            }
+        });
+        self.assert_done();
     }
 
     pub(crate) fn clock(&self) -> Duration {
@@ -110,35 +152,81 @@ impl Script {
     }
 
     fn server<T>(&self, act: impl FnOnce(&mut Server) -> T) -> T {
-        act(&mut self.0.lock().unwrap())
+        act(&mut locked(&self.0))
     }
+}
+
+/// The server, also after a test failed with it.
+fn locked(server: &Mutex<Server>) -> MutexGuard<'_, Server> {
+    server.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug)]
 struct ScriptWire(Arc<Mutex<Server>>);
 
-impl Read for ScriptWire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut server = self.0.lock().unwrap();
-        let server = &mut *server;
-        while let Some(Step::Expect(octets)) = server.steps.front() {
-            let octets = octets.clone();
-            let common = octets.len().min(server.inbox.len());
+impl Server {
+    /// Takes what was sent for what was expected.
+    #[track_caller]
+    fn advance(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        while let Some(Step::Expect(octets)) = self.steps.front() {
+            let common = octets.len().min(self.inbox.len());
             assert_eq!(
-                String::from_utf8_lossy(&server.inbox[..common]),
+                String::from_utf8_lossy(&self.inbox[..common]),
                 String::from_utf8_lossy(&octets[..common]),
                 "the client strays from the script"
             );
-            if server.inbox.len() < octets.len() {
+            if self.inbox.len() < octets.len() {
                 break;
             }
-            server.inbox.drain(..common);
-            server.steps.pop_front();
+            self.inbox.drain(..common);
+            self.steps.pop_front();
         }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.heard.len() >= self.takes
+    }
+
+    fn connect(&mut self) -> io::Result<()> {
+        self.inbox.clear();
+        if self.connections > 0 && matches!(self.steps.front(), Some(Step::Close)) {
+            self.steps.pop_front();
+        }
+        self.connections += 1;
+        match self.steps.front() {
+            Some(Step::Refuse) => {
+                self.steps.pop_front();
+                Err(io::ErrorKind::ConnectionRefused.into())
+            }
+            Some(Step::Connect) => {
+                self.steps.pop_front();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Read for ScriptWire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut server = locked(&self.0);
+        let server = &mut *server;
+        server.advance();
+        let is_broken = server.is_broken();
         let octets = match server.steps.front_mut() {
             Some(Step::Send(octets)) => octets,
             Some(Step::Close) => return Ok(0),
-            _ => {
+            _ if is_broken => return Ok(0),
+            waiting => {
+                if let Some(Step::Wait(time)) = waiting {
+                    *time = time.saturating_sub(limits::WAKE);
+                    if time.is_zero() {
+                        server.steps.pop_front();
+                    }
+                }
                 server.clock += limits::WAKE;
                 server.interrupted |= server.interrupt_when_silent;
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -157,9 +245,12 @@ impl Read for ScriptWire {
 
 impl Write for ScriptWire {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let mut server = self.0.lock().unwrap();
+        let mut server = locked(&self.0);
+        if server.is_broken() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         // Short writes, so that the client must go on.
-        let count = octets.len().min(7);
+        let count = octets.len().min(7).min(server.takes - server.heard.len());
         server.heard.extend_from_slice(&octets[..count]);
         server.inbox.extend_from_slice(&octets[..count]);
         Ok(count)
@@ -177,11 +268,13 @@ impl Wire for ScriptWire {
     }
 
     fn is_loopback(&self) -> bool {
-        self.0.lock().unwrap().loopback
+        locked(&self.0).loopback
     }
 
     fn has_input(&mut self) -> io::Result<bool> {
-        unreachable!()
+        let mut server = locked(&self.0);
+        server.advance();
+        Ok(matches!(server.steps.front(), Some(Step::Send(_) | Step::Close)) || server.is_broken())
     }
 }
 
@@ -198,11 +291,13 @@ impl Host for Script {
     fn fill_random(&self, _: &mut [u8]) {
         unreachable!()
     }
-    fn connect(&self, _: &str, _: u16, _: Duration) -> Result<Box<dyn Wire>, ConnectError> {
-        Ok(Box::new(ScriptWire(Arc::clone(&self.0))))
+    fn connect(&self, host: &str, port: u16, timeout: Duration) -> Result<Box<dyn Wire>, ConnectError> {
+        let refused = |source| ConnectError::Refused { host: host.to_owned(), port, source };
+        self.connect_local(Path::new(host), timeout).map_err(refused)
     }
     fn connect_local(&self, _: &Path, _: Duration) -> io::Result<Box<dyn Wire>> {
-        unreachable!()
+        self.server(Server::connect)?;
+        Ok(Box::new(ScriptWire(Arc::clone(&self.0))))
     }
     fn create_dir(&self, _: &Path) -> io::Result<()> {
         unreachable!()
@@ -247,7 +342,7 @@ impl Host for Script {
         unreachable!()
     }
     fn name(&self) -> String {
-        unreachable!()
+        "client.example".to_owned()
     }
     fn find_program(&self, _: &str) -> io::Result<PathBuf> {
         unreachable!()
