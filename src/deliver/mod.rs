@@ -75,7 +75,7 @@ impl TargetError {
     pub fn is_of_whole_target(&self) -> bool {
         match self {
             Self::Program(error) => matches!(error, ProgramError::NotRun { .. } | ProgramError::Interrupted { .. }),
-            Self::Mta(error) => error.failure.is_of_whole_server(),
+            Self::Mta(error) => error.failure.is_of_whole_target(),
             _ => self.is_disk_failure(),
         }
     }

@@ -22,6 +22,7 @@ mod every_cut;
 mod generated;
 mod hooks;
 mod json;
+mod lmtp;
 mod logging;
 mod paths;
 mod permissions;

@@ -30,14 +30,6 @@ impl Error for MtaError {
     }
 }
 
-impl MtaFailure {
-    /// Whether it is not about one message.
-    #[must_use]
-    pub fn is_of_whole_server(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Socket { .. } | Self::Deadline { .. } | Self::Interrupted { .. })
-    }
-}
-
 /// What happened between this program and a mail server. All text of the server in it is escaped and cut (I9).
 #[derive(Debug, thiserror::Error)]
 pub enum MtaFailure {
@@ -130,17 +122,39 @@ impl MtaFailure {
 
     /// Whether a server ends a connection like that which was idle for long, or served enough.
     pub(super) fn is_farewell(&self) -> bool {
-        matches!(self, Self::Closed { .. } | Self::Refused { code: 421, .. })
+        matches!(
+            self,
+            Self::Closed { .. } | Self::Refused { code: 421, .. } | Self::Refused { stage: Stage::Reset, .. }
+        )
     }
 
-    /// Whether it says of the server itself that it takes no mail, whatever the message.
-    pub(super) fn is_of_server(&self) -> bool {
+    /// Whether it is not about one message: then the server takes no other one now either.
+    #[must_use]
+    pub fn is_of_whole_target(&self) -> bool {
         match self {
-            Self::Refused { stage, .. } => !matches!(stage, Stage::Content | Stage::End),
-            Self::GivenUp { .. } => true,
-            _ => false,
+            Self::Connect(_)
+            | Self::Socket { .. }
+            | Self::Deadline { .. }
+            | Self::Interrupted { .. }
+            | Self::NoUtf8Addresses
+            | Self::Address { .. }
+            | Self::GivenUp { .. } => true,
+            Self::Closed { stage, .. } | Self::Silence { stage, .. } | Self::Protocol { stage, .. } => {
+                stage.is_before_any_message()
+            }
+            Self::Refused { stage, code, .. } => match stage {
+                Stage::Content | Stage::End => wants_login(*code),
+                // It closes, does not know the command, or takes it to be out of order.
+                Stage::Mail | Stage::Rcpt | Stage::Data => wants_login(*code) || matches!(code, 421 | 500 | 502 | 503),
+                _ => true,
+            },
         }
     }
+}
+
+/// Whether an answer wants a login or TLS first (RFC 4954 §6, RFC 3207 §4).
+fn wants_login(code: u16) -> bool {
+    matches!(code, 530 | 534 | 535 | 538)
 }
 
 /// A step of a conversation.
@@ -164,6 +178,12 @@ pub enum Stage {
     End,
     /// QUIT.
     Quit,
+}
+
+impl Stage {
+    fn is_before_any_message(self) -> bool {
+        matches!(self, Self::Greeting | Self::Hello(_))
+    }
 }
 
 impl fmt::Display for Stage {

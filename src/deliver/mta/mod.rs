@@ -155,7 +155,7 @@ impl<'h> Mta<'h> {
             return;
         };
         self.troubles += 1;
-        if failure.is_of_server() || self.troubles >= limits::MTA_TROUBLES {
+        if failure.is_of_whole_target() || self.troubles >= limits::MTA_TROUBLES {
             self.given_up.get_or_insert_with(|| failure.to_string());
         }
     }

@@ -277,13 +277,9 @@ fn judge(stage: Stage, reply: &Reply) -> Result<(), NotTaken> {
 /// What an answer of 400 or more means for the message.
 fn refused(stage: Stage, reply: &Reply) -> NotTaken {
     let failure = refusal(stage, reply);
-    // It closes, or wants a login or TLS first (RFC 4954 §6, RFC 3207 §4).
-    let is_of_session = matches!(reply.code, 421 | 530 | 534 | 535 | 538);
-    // It does not know the command, or takes it to be out of order.
-    let is_of_command = matches!((stage, reply.code), (Stage::Mail | Stage::Rcpt | Stage::Data, 500 | 502 | 503));
     // To RCPT 552 means 452 (RFC 5321 §4.5.3.1.10).
     let is_passing = reply.code < 500 || (stage == Stage::Rcpt && reply.code == 552);
-    if is_of_session || is_of_command {
+    if reply.code == 421 || failure.is_of_whole_target() {
         NotTaken::Unusable(failure)
     } else if is_passing {
         NotTaken::Later(failure)

@@ -41,7 +41,12 @@ pub(crate) struct Dovecot {
     pub(crate) pop3: u16,
     /// TLS from the start.
     pub(crate) pop3s: u16,
+    /// LMTP without TLS.
+    pub(crate) lmtp: u16,
 }
+
+/// What a user's mailbox may hold; more is over quota.
+const QUOTA_MEGABYTES: u64 = 100;
 
 impl Dovecot {
     /// Starts one with these users, or says that there is none.
@@ -64,11 +69,12 @@ impl Dovecot {
         }
         give_away(&dir.path().join("mail"));
         for _ in 0..STARTS {
-            let (pop3, pop3s) = (free_port(), free_port());
-            fs::write(dir.path().join("dovecot.conf"), configuration(dir.path(), pop3, pop3s)).unwrap();
+            let (pop3, pop3s, lmtp) = (free_port(), free_port(), free_port());
+            let text = configuration(dir.path(), pop3, pop3s) + &lmtp_configuration(lmtp);
+            fs::write(dir.path().join("dovecot.conf"), text).unwrap();
             let mut child = spawn(&program, dir.path());
             if answers(&mut child, pop3) {
-                return Some(Self { dir, child, pop3, pop3s });
+                return Some(Self { dir, child, pop3, pop3s, lmtp });
             }
         }
         panic!(
@@ -91,6 +97,30 @@ impl Dovecot {
             if is_root() {
                 chown(&path, Some(MAIL_USER), Some(MAIL_USER)).unwrap();
             }
+        }
+    }
+
+    /// The socket on which it takes mail.
+    pub(crate) fn lmtp_socket(&self) -> PathBuf {
+        self.dir.path().join("run/lmtp")
+    }
+
+    /// Lets a user's mailbox look as if it held more than it may.
+    pub(crate) fn fill(&self, user: &str) {
+        let name = format!("1700000000.M1.test,S={}", (QUOTA_MEGABYTES + 1) * 1024 * 1024);
+        let path = self.maildir(user).join("new").join(name);
+        fs::write(&path, "Subject: large\n\n").unwrap();
+        if is_root() {
+            chown(&path, Some(MAIL_USER), Some(MAIL_USER)).unwrap();
+        }
+    }
+
+    /// Gives a user a Sieve script.
+    pub(crate) fn set_sieve(&self, user: &str, script: &str) {
+        let path = self.dir.path().join("mail").join(user).join(".dovecot.sieve");
+        fs::write(&path, script).unwrap();
+        if is_root() {
+            chown(&path, Some(MAIL_USER), Some(MAIL_USER)).unwrap();
         }
     }
 
@@ -197,7 +227,7 @@ fn configuration(folder: &Path, pop3: u16, pop3s: u16) -> String {
     let dir = folder.display();
     let mut text = format!(
         "base_dir = {dir}/run\nstate_dir = {dir}/run\nlog_path = {dir}/log\ninstance_name = fetchonce-test\n\
-         listen = {GOOD}, {EXPIRED}, {MISNAMED}\nprotocols = pop3\nauth_mechanisms = plain\nauth_debug = yes\n\
+         listen = {GOOD}, {EXPIRED}, {MISNAMED}\nprotocols = pop3 lmtp\nauth_mechanisms = plain\nauth_debug = yes\n\
          disable_plaintext_auth = no\nssl = yes\nssl_cert = <{dir}/good.pem\nssl_key = <{dir}/good.key\n\
          mail_location = maildir:~/Maildir\nmail_fsync = never\nfirst_valid_uid = 1\n\
          passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%u {dir}/users\n}}\n"
@@ -223,4 +253,16 @@ fn configuration(folder: &Path, pop3: u16, pop3s: u16) -> String {
     )
     .unwrap();
     text
+}
+
+/// Takes mail on a socket and on a port, with quota and Sieve.
+fn lmtp_configuration(port: u16) -> String {
+    format!(
+        "postmaster_address = postmaster@example.com\nhostname = mx.example.com\n\
+         protocol lmtp {{\n  mail_plugins = quota sieve\n}}\n\
+         plugin {{\n  quota = maildir:User quota\n  quota_rule = *:storage={QUOTA_MEGABYTES}M\n  \
+         sieve = file:~/sieve;active=~/.dovecot.sieve\n}}\n\
+         service lmtp {{\n  unix_listener lmtp {{\n    mode = 0666\n  }}\n  \
+         inet_listener lmtp {{\n    address = {GOOD}\n    port = {port}\n  }}\n}}\n"
+    )
 }
