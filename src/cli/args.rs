@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::screen::{Format, Talk};
 use crate::config::{AccountName, Tls, keys};
@@ -192,6 +192,18 @@ pub(super) enum SeenCommand {
         /// Rewrite what is whole, and have the rest fetched again
         #[arg(long, required = true)]
         repair: bool,
+    },
+    /// Say what became of the messages of which only their target knows whether it has them
+    #[command(group(ArgGroup::new("word").required(true).args(["delivered", "again"])))]
+    Settle {
+        /// The account
+        account: AccountName,
+        /// Their target has them
+        #[arg(long)]
+        delivered: bool,
+        /// Deliver them again
+        #[arg(long)]
+        again: bool,
     },
 }
 

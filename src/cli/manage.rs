@@ -15,7 +15,7 @@ use crate::config::AccountName;
 use crate::deliver::TargetError;
 use crate::fetch::{self, Repaired};
 use crate::host::{AccountLock, Host};
-use crate::index::{Identity, Index};
+use crate::index::{HELD, Identity, Index, QUARANTINE};
 use crate::model::{Uid, escaped, limits};
 use crate::report::Exit;
 use crate::report::human::counted;
@@ -59,15 +59,20 @@ pub(super) fn rename(world: &World, global: &Global, old: &AccountName, new: &Ac
         let place = &place;
         move |source: io::Error| place.failure(TargetError::Io { doing, path, source })
     };
-    let held = index.held_target().map_err(|error| place.failure(error))?;
-    let held = held.filter(|held| held.path == place.files.held);
-    if held.is_some() && exists(&place.files.held) {
-        world.host.rename_new(&place.files.held, &files.held).map_err(failed("rename", &place.files.held))?;
-        let folder = state_dir.join("held");
-        world.host.sync_dir(&folder).map_err(failed("sync", &folder))?;
+    let mut moved = Vec::new();
+    for (kind, from, to) in
+        [(HELD, &place.files.held, &files.held), (QUARANTINE, &place.files.quarantine, &files.quarantine)]
+    {
+        let own = index.own_target(kind).map_err(|error| place.failure(error))?;
+        let Some(own) = own.filter(|own| own.path == *from) else { continue };
+        if exists(from) {
+            world.host.rename_new(from, to).map_err(failed("rename", from))?;
+            let folder = state_dir.join(kind);
+            world.host.sync_dir(&folder).map_err(failed("sync", &folder))?;
+        }
+        moved.push((own.id, to.as_path()));
     }
-    let moved = held.as_ref().map(|held| (held.id, files.held.as_path()));
-    index.rename(new.as_str(), moved).map_err(|error| place.failure(error))?;
+    index.rename(new.as_str(), &moved).map_err(|error| place.failure(error))?;
     remember(&mut new_lock, &index, &place)?;
     lock.forget_index().map_err(failed("use", &place.files.lock))?;
     drop(index);
@@ -129,4 +134,19 @@ pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Resu
     }
     world.screen.say(&told);
     Ok(if beyond_repair > 0 { Exit::Data } else { Exit::Fine })
+}
+
+/// `seen settle ACCOUNT`: the user's word about deliveries of which only the other side knows.
+pub(super) fn settle(world: &World, global: &Global, name: &AccountName, is_delivered: bool) -> Result<Exit, Failure> {
+    let (state_dir, configured) = global.state()?;
+    let Opened { place, mut index, lock: _lock } =
+        open(world, &state_dir, global.place(&state_dir, name, &configured))?;
+    let settled = fetch::settle_doubts(&mut index, is_delivered).map_err(|error| place.failure(error))?;
+    let told = match (settled, is_delivered) {
+        (0, _) => format!("{name}: no message is in doubt\n"),
+        (_, true) => format!("{name}: {} taken for delivered\n", counted(settled)),
+        (_, false) => format!("{name}: {} delivered again by the next run\n", counted(settled)),
+    };
+    world.screen.say(&told);
+    Ok(Exit::Fine)
 }

@@ -141,6 +141,9 @@ fn dispatch(world: &World, cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Seen(SeenCommand::Skip { account, uid }) => manage::skip(world, &global, &account, &uid),
         Command::Seen(SeenCommand::Verify { account, repair: _ }) => manage::repair(world, &global, &account),
+        Command::Seen(SeenCommand::Settle { account, delivered, again: _ }) => {
+            manage::settle(world, &global, &account, delivered)
+        }
         Command::Demo => demo::demo(world),
         Command::Man { page } => Ok(print(world, &man::page(page))),
         Command::Completions { shell } => Ok(print(world, &completions(shell))),

@@ -102,6 +102,7 @@ fn read<'p>(
         troubled: totals.troubled,
         held: totals.held,
         untrusted: totals.untrusted,
+        in_doubt: totals.in_doubt,
         deletions_to_confirm: totals.delete_sent,
         due_now,
         due,
@@ -157,9 +158,14 @@ fn alarms(status: &StatusRecord<'_>, place: &Place, now: i64) -> Vec<AlarmRecord
         let what = format!("what the disk holds of {} is not known", count(status.untrusted));
         alarm("untrusted", what, format!("look after the disk, then run `{program} seen verify --repair {name}`"));
     }
+    if status.in_doubt > 0 {
+        let what = format!("whether their target has {} is not known", count(status.in_doubt));
+        let settle = format!("{program} seen settle {name}");
+        alarm("in_doubt", what, format!("look for it there, then run `{settle} --delivered` or `{settle} --again`"));
+    }
     if status.held > 0 {
-        let what = format!("the Maildir refused {}, kept safe in the held Maildir", count(status.held));
-        alarm("held", what, "mend the Maildir; the next run delivers what is held".into());
+        let what = format!("a target lacks {}, kept safe in the held Maildir", count(status.held));
+        alarm("held", what, "mend that target; the next run delivers what is held".into());
     }
     if status.troubled > 0 {
         let what = format!("{} broke sessions; each waits for its next try", count(status.troubled));

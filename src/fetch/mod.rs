@@ -28,7 +28,7 @@ use crate::route::Routes;
 pub use crate::report::Summary;
 pub use error::FetchError;
 use targets::Targets;
-pub use verify::{Repaired, repair};
+pub use verify::{Repaired, repair, settle_doubts};
 
 /// Everything a run needs to know of its account.
 pub struct Job {

@@ -6,7 +6,7 @@ use super::targets::Targets;
 use super::{FetchError, Runner};
 use crate::deliver::files::{self, FileStore as _, PromisedFile};
 use crate::deliver::parcel::Settled;
-use crate::index::{DeliveryState, Journaled};
+use crate::index::{DeliveryState, HELD, Journaled};
 use crate::model::{DeliveryId, Promise, RowId};
 use crate::report::{Event, Problem};
 
@@ -118,7 +118,7 @@ impl Runner<'_, '_> {
 
     /// Removes from the spool what no row needs: a crash may have come between a commit and the removal.
     fn remove_orphans(&mut self, targets: &mut Targets<'_>) -> Result<(), FetchError> {
-        let Some(held) = self.index.held_target()? else { return Ok(()) };
+        let Some(held) = self.index.own_target(HELD)? else { return Ok(()) };
         let wanted: HashSet<DeliveryId> = self.index.held_names()?;
         let Ok(maildir) = targets.get(self.index, held.id) else { return Ok(()) };
         for delivery in maildir.own_in_new()? {

@@ -1,4 +1,4 @@
-//! Repairs what a failed sync left UNTRUSTED.
+//! What the user does about deliveries that are UNTRUSTED after a failed sync, or in doubt.
 
 use std::io::{self, Read as _};
 
@@ -50,6 +50,16 @@ pub fn repair(host: &dyn Host, index: &mut Index<'_>) -> Result<Repaired, FetchE
         repair_delivery(host, index, &journal, &mut repaired)?;
     }
     Ok(repaired)
+}
+
+/// Takes the user's word about the deliveries of which only the other side knows; gives how many they are.
+pub fn settle_doubts(index: &mut Index<'_>, is_delivered: bool) -> Result<usize, FetchError> {
+    let journal = index.journal(DeliveryState::InDoubt)?;
+    let state = is_delivered.then_some(DeliveryState::Delivered);
+    for delivery in &journal {
+        index.find(delivery.target, &[Finding { parcel: &delivery.parcel, state }])?;
+    }
+    Ok(journal.len())
 }
 
 /// The same for a file that was delivered out of the spool: what it does not hold is delivered again out of it.

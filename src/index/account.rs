@@ -132,18 +132,18 @@ impl Index<'_> {
         })
     }
 
-    /// The Maildir of held messages, wherever it lay when a message was last held.
-    pub fn held_target(&self) -> Result<Option<Target>, IndexError> {
-        let sql = select_target("kind = 'held' ORDER BY id DESC LIMIT 1");
-        self.read(|db| db.query_row(&sql, [], read_target).optional())
+    /// The account's own Maildir of this kind, wherever it lay when it was last used.
+    pub fn own_target(&self, kind: &str) -> Result<Option<Target>, IndexError> {
+        let sql = select_target("kind = ?1 ORDER BY id DESC LIMIT 1");
+        self.read(|db| db.query_row(&sql, [kind], read_target).optional())
     }
 
-    /// Gives the account another name, and its held Maildir another place, in one commit.
-    pub fn rename(&mut self, name: &str, held: Option<(i64, &Path)>) -> Result<(), IndexError> {
+    /// Gives the account another name, and its own Maildirs other places, in one commit.
+    pub fn rename(&mut self, name: &str, moved: &[(i64, &Path)]) -> Result<(), IndexError> {
         self.commit("rename", |db| {
             db.execute("UPDATE account SET name = ?1", [name])?;
-            if let Some((target, path)) = held {
-                let sql = "UPDATE target SET path = ?2 WHERE id = ?1 AND kind = 'held'";
+            for (target, path) in moved {
+                let sql = "UPDATE target SET path = ?2 WHERE id = ?1";
                 db.execute(sql, (target, path.as_os_str().as_bytes()))?;
             }
             Ok(())

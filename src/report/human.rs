@@ -249,7 +249,7 @@ pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
         ),
         Problem::Rejected { target, messages, cause } => (
             format!("{target} will never take {}, put into the quarantine: {cause}", counted(*messages)),
-            "read such mail in the Maildir that `fetchonce status` calls the quarantine; it counts as delivered",
+            "read such mail in the Maildir `quarantine/ACCOUNT` of the state folder; it counts as delivered",
         ),
         Problem::Redelivered { target, messages } => (
             format!("{} may be in {target} already, and delivered again: nothing tells", counted(*messages)),
@@ -257,7 +257,7 @@ pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
         ),
         Problem::InDoubt { messages } => (
             format!("whether the target has {} is not known, and kept in the held Maildir", counted(*messages)),
-            "look for it there, then run `fetchonce seen settle ACCOUNT --delivered`, or `--again` to deliver it again",
+            "look for it there, then run `fetchonce seen settle ACCOUNT --delivered`, or with `--again` to deliver it again",
         ),
         Problem::QuitRejected { text } => {
             (format!("the server says at QUIT that it did not delete everything: {text}"), RETRIED)

@@ -107,6 +107,8 @@ pub struct StatusRecord<'a> {
     pub troubled: u64,
     pub held: u64,
     pub untrusted: u64,
+    /// Deliveries of which only the other side knows.
+    pub in_doubt: u64,
     pub deletions_to_confirm: u64,
     pub due_now: u64,
     pub due: Vec<DueRecord>,

@@ -77,6 +77,7 @@ fn counts(status: &StatusRecord<'_>) -> String {
         (status.waiting, "waiting"),
         (status.held, "held"),
         (status.untrusted, "untrusted"),
+        (status.in_doubt, "in doubt"),
         (status.deletions_to_confirm, "asked to be deleted: the next listing tells"),
     ];
     for (count, what) in rest.iter().filter(|(count, _)| *count > 0) {

@@ -31,5 +31,6 @@ mod shells;
 mod snapshots;
 mod support;
 mod syscalls;
+mod targets;
 mod terminal;
 mod tidy;

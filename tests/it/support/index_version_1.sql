@@ -1,0 +1,75 @@
+-- The seen-index and journal of one account. Version 1 (PRAGMA user_version).
+-- Times are seconds since 1970-01-01 UTC; sizes are octets.
+
+-- One row. What identifies the index and what it was last used for.
+CREATE TABLE account (
+    only          INTEGER PRIMARY KEY CHECK (only = 1),
+    index_id      TEXT    NOT NULL,            -- random; part of every file name that this index gives
+    name          TEXT    NOT NULL,
+    server        TEXT    NOT NULL,
+    port          INTEGER NOT NULL,
+    user          TEXT    NOT NULL,
+    epoch         INTEGER NOT NULL DEFAULT 0,  -- matches proven in an earlier epoch are proven no longer
+    clock         INTEGER NOT NULL DEFAULT 0,  -- credited seconds: the age of mail counts by it
+    clock_at      INTEGER,                     -- the time at the last run
+    clock_max     INTEGER,                     -- the latest time at any run
+    quit          INTEGER NOT NULL DEFAULT 1   -- whether the last session with work to do ended by QUIT
+) STRICT;
+
+-- Where messages were ever delivered. Recovery probes these, never the configuration.
+CREATE TABLE target (
+    id          INTEGER PRIMARY KEY,
+    kind        TEXT    NOT NULL CHECK (kind IN ('maildir', 'held')),
+    path        BLOB    NOT NULL UNIQUE,
+    marker      TEXT    NOT NULL,              -- the random id in the target's marker file
+    generation  INTEGER NOT NULL               -- this index's runs that delivered there; the marker counts along
+) STRICT;
+
+CREATE TABLE listing (
+    id        INTEGER PRIMARY KEY,
+    taken_at  INTEGER NOT NULL,
+    complete  INTEGER NOT NULL,
+    messages  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE message (
+    id             INTEGER PRIMARY KEY,
+    uid            BLOB    NOT NULL,
+    size           INTEGER,
+    state          TEXT    NOT NULL CHECK (state IN ('new', 'intent', 'held', 'delivered', 'untrusted', 'skipped')),
+    first_listed   INTEGER NOT NULL REFERENCES listing,
+    gone           INTEGER REFERENCES listing, -- the first complete listing that lacked it: a tombstone
+    adopted_by     INTEGER,                    -- the row that took over its content under another unique-id
+    header_hash    BLOB,
+    full_hash      BLOB,
+    octets         INTEGER,
+    delivery       TEXT,                       -- unique part of the file name
+    target         INTEGER REFERENCES target,
+    inode          INTEGER,
+    delivered_at   INTEGER,                    -- of the INTENT
+    delivered_clock INTEGER,
+    held           TEXT,                       -- unique part of the name in the held Maildir, while the octets lie there
+    held_target    INTEGER REFERENCES target,  -- that held Maildir
+    delete_sent    INTEGER,                    -- when a session with its DELE ended by QUIT
+    proven_epoch   INTEGER NOT NULL DEFAULT 0,
+    attempted      INTEGER NOT NULL DEFAULT 0,
+    lost_sessions  INTEGER NOT NULL DEFAULT 0,
+    retry_after    INTEGER,
+    CHECK (state IN ('new', 'skipped') OR (full_hash IS NOT NULL AND delivery IS NOT NULL AND target IS NOT NULL))
+) STRICT;
+
+CREATE INDEX message_uid ON message (uid);
+CREATE INDEX message_full_hash ON message (full_hash) WHERE full_hash IS NOT NULL;
+CREATE INDEX message_unsettled ON message (state) WHERE state IN ('intent', 'held', 'untrusted');
+
+CREATE TABLE run (
+    id          INTEGER PRIMARY KEY,
+    started_at  INTEGER NOT NULL,
+    ended_at    INTEGER,                       -- NULL: it was cut off
+    exit_code   INTEGER,
+    listed      INTEGER NOT NULL DEFAULT 0,
+    delivered   INTEGER NOT NULL DEFAULT 0,
+    octets      INTEGER NOT NULL DEFAULT 0,
+    deleted     INTEGER NOT NULL DEFAULT 0,
+    error       TEXT
+) STRICT;

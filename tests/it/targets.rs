@@ -1,0 +1,175 @@
+//! Several targets, programs, and what a crash leaves between them; and indexes of before there were several.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use crate::support::home::Home;
+
+/// The account `work`, with the line `deliver` as given.
+fn deliver(home: &Home, deliver: &str) -> String {
+    let account = home.account("work");
+    let others = account.lines().filter(|line| !line.starts_with("deliver")).collect::<Vec<_>>().join("\n");
+    format!("{others}\ndeliver = {deliver}\n")
+}
+
+/// A program for `deliver = "pipe:./NAME"`.
+fn program(home: &Home, name: &str, script: &str) -> PathBuf {
+    let path = home.path(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    path
+}
+
+/// The messages in a folder of plain files, sorted.
+fn plain_files(home: &Home, folder: &str) -> Vec<Vec<u8>> {
+    let mut folders = vec![home.path(folder)];
+    let mut mail = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "eml") {
+                mail.push(fs::read(path).unwrap());
+            }
+        }
+    }
+    mail.sort();
+    mail
+}
+
+/// I2, I4, I10: whatever step it is killed at, each of two targets has every message once in the end.
+#[test]
+fn killed_on_the_way_to_two_targets() {
+    for first in (1..).step_by(11) {
+        let home = Home::new();
+        home.configure(&deliver(&home, r#"["maildir:Mail-work", "eml:Archive"]"#));
+        let mut was_killed = false;
+        for step in [first, 23] {
+            let ran = home
+                .command()
+                .args(["--config", "config.toml"])
+                .env("FETCHONCE_KILL_AT_STEP", step.to_string())
+                .output()
+                .unwrap();
+            was_killed |= ran.status.code().is_none();
+        }
+        home.run(&[]).is_fine_and_silent();
+        assert_eq!(home.mail("Mail-work"), Home::all_samples(), "killed at {first}");
+        assert_eq!(plain_files(&home, "Archive"), Home::all_samples(), "killed at {first}");
+        home.run(&[]).is_fine_and_silent();
+        assert_eq!(plain_files(&home, "Archive").len(), 7, "killed at {first}");
+        if first > 300 || !was_killed {
+            assert!(first > 100, "only {first} steps");
+            break;
+        }
+    }
+}
+
+/// One target that refuses keeps the other from nothing, and gets its mail when it takes it.
+#[test]
+fn a_target_that_refuses_gets_its_mail_later_and_the_other_only_once() {
+    let home = Home::new();
+    let program = program(&home, "mda", "cat >> \"$0.got\"\n[ -e \"$0.works\" ] || exit 75");
+    home.configure(&deliver(&home, &format!(r#"["maildir:Mail-work", "pipe:{}"]"#, program.display())));
+    home.run(&[]).failed(75, &["mda refuses 7 messages, kept safe in the held Maildir", "exit code 75"]);
+    assert_eq!(home.mail("Mail-work"), Home::all_samples());
+    assert!(home.run(&["status"]).out.contains("7 held"));
+    fs::write(home.path("mda.works"), "").unwrap();
+    fs::remove_file(home.path("mda.got")).unwrap();
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!((home.mail("Mail-work").len(), home.retrieved()), (7, 7));
+    let got = String::from_utf8_lossy(&fs::read(home.path("mda.got")).unwrap()).into_owned();
+    assert_eq!(got.matches("X-Fetchonce-Token: ").count(), 7);
+    assert!(home.run(&["status"]).out.contains("7 delivered"));
+}
+
+/// A program whose word was lost: with `hold` the user decides, else it comes again with the same token.
+#[test]
+fn a_message_in_doubt_comes_again_with_its_token_or_waits_for_the_users_word() {
+    let script = "cat > \"$0.$(date +%N)\"\n[ -e \"$0.once\" ] || { touch \"$0.once\"; kill -9 $PPID; }";
+    for (in_doubt, word, copies) in
+        [("redeliver", None, 8), ("hold", Some("--delivered"), 7), ("hold", Some("--again"), 8)]
+    {
+        let home = Home::new();
+        let program = program(&home, "mda", script);
+        let target = format!(r#"{{ pipe = ["{}"], in_doubt = "{in_doubt}" }}"#, program.display());
+        home.configure(&deliver(&home, &target));
+        assert_eq!(home.run(&[]).code, None, "it was killed");
+        if let Some(word) = word {
+            home.run(&[]).failed(65, &["whether the target has 1 message is not known", "seen settle"]);
+            assert!(home.run(&["status"]).out.contains("1 in doubt"));
+            assert_eq!(home.run(&["seen", "settle", "work", word]).code, Some(0));
+        } else {
+            let ran = home.run(&[]);
+            assert!(ran.code == Some(0) && ran.err.contains("delivered again: nothing tells"), "{ran:?}");
+        }
+        home.run(&[]).is_fine_and_silent();
+        let tokens = tokens(&home);
+        assert_eq!(tokens.len(), copies, "{in_doubt} {word:?}");
+        let mut different = tokens.clone();
+        different.dedup();
+        assert_eq!(different.len(), 7, "{tokens:?}");
+    }
+}
+
+fn tokens(home: &Home) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for entry in fs::read_dir(home.folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let is_copy = path.file_name().is_some_and(|name| {
+            let name = name.to_string_lossy();
+            name.strip_prefix("mda.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+        });
+        if is_copy {
+            let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+            tokens.push(text.lines().next().unwrap().to_owned());
+        }
+    }
+    tokens.sort();
+    tokens
+}
+
+/// An index of version 1: nothing is fetched again, and what was held is delivered.
+#[test]
+fn an_index_of_the_first_version_goes_on() {
+    let home = Home::new();
+    home.run(&["--limit", "3"]).is_fine_and_silent();
+    let program = program(&home, "mda", "exit 75");
+    home.configure(&deliver(&home, &format!("\"pipe:{}\"", program.display())));
+    home.run(&["--limit", "2"]).failed(75, &["refuses 2 messages"]);
+    home.configure(&home.account("work"));
+
+    let index = rusqlite::Connection::open(home.path("state/work.sqlite")).unwrap();
+    index.execute("ATTACH ?1 AS old", [home.path("old.sqlite").to_str().unwrap()]).unwrap();
+    let schema = include_str!("support/index_version_1.sql")
+        .replace("CREATE TABLE ", "CREATE TABLE old.")
+        .replace("CREATE INDEX ", "CREATE INDEX old.");
+    index.execute_batch(&schema).unwrap();
+    for table in ["account", "target", "listing", "message", "run"] {
+        let columns = "SELECT group_concat(name) FROM pragma_table_info(?1, 'old') WHERE name <> 'held_target'";
+        let columns: String = index.query_row(columns, [table], |row| row.get(0)).unwrap();
+        let rows = if table == "target" { "WHERE kind IN ('maildir', 'held')" } else { "" };
+        index
+            .execute(&format!("INSERT INTO old.{table} ({columns}) SELECT {columns} FROM main.{table} {rows}"), [])
+            .unwrap();
+    }
+    index
+        .execute_batch(
+            "UPDATE old.message SET held_target = target WHERE held IS NOT NULL;
+             PRAGMA old.user_version = 1; PRAGMA old.application_id = 0x666f6e63;",
+        )
+        .unwrap();
+    drop(index);
+    fs::rename(home.path("old.sqlite"), home.path("state/work.sqlite")).unwrap();
+
+    assert!(home.run(&["status"]).out.contains("2 held"), "a version 1 may also only be read");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(home.mail("Mail-work"), Home::all_samples());
+    assert_eq!(home.retrieved(), 7);
+    let index = rusqlite::Connection::open(home.path("state/work.sqlite")).unwrap();
+    let version: i64 = index.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    let broken: i64 = index.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+    assert_eq!((version, broken), (2, 0));
+}
