@@ -11,8 +11,6 @@ use crate::model::{ContentId, Digest, Octets};
 
 /// Header fields that servers add or rewrite: not part of a message's identity.
 const VOLATILE_FIELDS: [&[u8]; 5] = [b"status", b"x-status", b"x-uidl", b"x-uid", b"x-keywords"];
-/// Longest of [`VOLATILE_FIELDS`] with its colon: enough of a line to tell which field it begins.
-const FIELD_PREFIX: usize = 11;
 
 /// Turns un-stuffed message octets into the stored form and takes their digests on the way.
 #[derive(Default)]
@@ -62,15 +60,27 @@ impl Canonical {
 }
 
 /// Takes the digests of a message in stored form.
-#[derive(Default)]
 pub struct Digester {
     octets: u64,
     header: Sha256,
-    strong: Strong,
+    strong: HeaderHash,
     /// `None` while in the header block.
     body: Option<Sha256>,
     at_line_start: bool,
     started: bool,
+}
+
+impl Default for Digester {
+    fn default() -> Self {
+        Self {
+            octets: 0,
+            header: Sha256::new(),
+            strong: HeaderHash::without(&VOLATILE_FIELDS),
+            body: None,
+            at_line_start: false,
+            started: false,
+        }
+    }
 }
 
 impl Digester {
@@ -122,14 +132,18 @@ impl Digester {
     }
 }
 
-/// The strong fingerprint of a header block: its lines but for [`VOLATILE_FIELDS`] and their continuations.
-#[derive(Default)]
-struct Strong {
+/// The hash of a header block but for some fields and their continuations.
+#[derive(Clone)]
+pub struct HeaderHash {
+    /// In lower case.
+    ignored: &'static [&'static [u8]],
+    /// Enough of a line to tell whether it begins one of them.
+    longest: usize,
     hash: Sha256,
     line: LinePart,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 enum LinePart {
     /// At the start of a line, with what is known of it; `skipping` tells of the field above.
     Start { seen: Vec<u8>, skipping: bool },
@@ -141,9 +155,16 @@ enum LinePart {
     Begin,
 }
 
-impl Strong {
+impl HeaderHash {
+    /// A hash that leaves out the fields of these names, given in lower case.
+    #[must_use]
+    pub fn without(ignored: &'static [&'static [u8]]) -> Self {
+        let longest = ignored.iter().map(|name| name.len() + 1).max().unwrap_or(0);
+        Self { ignored, longest, hash: Sha256::new(), line: LinePart::default() }
+    }
+
     /// Takes octets of at most one line, its LF last.
-    fn push(&mut self, part: &[u8]) {
+    pub fn push(&mut self, part: &[u8]) {
         let ended = part.ends_with(b"\n");
         let line = std::mem::take(&mut self.line);
         self.line = match line {
@@ -167,10 +188,10 @@ impl Strong {
         if seen[0] == b' ' || seen[0] == b'\t' {
             return self.enter(skipping, &seen);
         }
-        if seen.len() < FIELD_PREFIX && !seen.ends_with(b"\n") {
+        if seen.len() < self.longest && !seen.ends_with(b"\n") {
             return LinePart::Start { seen, skipping };
         }
-        let volatile = VOLATILE_FIELDS.iter().any(|field| {
+        let volatile = self.ignored.iter().any(|field| {
             seen.len() > field.len() && seen[field.len()] == b':' && seen[..field.len()].eq_ignore_ascii_case(field)
         });
         self.enter(volatile, &seen)
@@ -184,7 +205,9 @@ impl Strong {
         LinePart::Kept
     }
 
-    fn finish(mut self) -> Digest {
+    /// Ends the header block.
+    #[must_use]
+    pub fn finish(mut self) -> Digest {
         if let LinePart::Start { seen, .. } = &self.line {
             self.hash.update(seen);
         }

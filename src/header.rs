@@ -91,10 +91,24 @@ impl Header {
         let value = self.values(name).next()?;
         let bracketed = value.strip_suffix(b">").and_then(|rest| rest.rsplitn(2, |octet| *octet == b'<').next());
         let address = bracketed.filter(|_| value.contains(&b'<')).unwrap_or(value);
-        let is_plain = |octet: &u8| octet.is_ascii_graphic() && !b"<>".contains(octet);
-        let is_address = address.len() <= limits::ADDRESS_OCTETS && address.iter().all(is_plain);
-        std::str::from_utf8(address).ok().filter(|_| is_address)
+        std::str::from_utf8(address).ok().filter(|address| is_plain_address(address))
     }
+
+    /// The first address in From (RFC 5322 §3.6.2), where it can stand in an envelope.
+    #[must_use]
+    pub fn from_address(&self) -> Option<String> {
+        let mut value = self.values("from").next()?.to_owned();
+        value.push(b'\n');
+        let from = MessageStream::new(&value).parse_address();
+        let address = from.as_address()?.first()?.address()?;
+        (!address.is_empty() && is_plain_address(address)).then(|| address.to_owned())
+    }
+}
+
+/// Printable ASCII without blanks or brackets, and not too long.
+fn is_plain_address(address: &str) -> bool {
+    address.len() <= limits::ADDRESS_OCTETS
+        && address.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>".contains(&octet))
 }
 
 #[cfg(test)]
@@ -156,5 +170,19 @@ mod tests {
         assert_eq!(path("<a\u{e4}@example.com>"), None);
         assert_eq!(path(&format!("<{}@h>", "a".repeat(400))), None);
         assert_eq!(Header::default().return_path(), None);
+    }
+
+    #[test]
+    fn the_first_address_of_from_is_found() {
+        let from = |text: &str| Header::parse(format!("From: {text}\n\n").as_bytes()).from_address();
+        assert_eq!(from("Alice <alice@example.com>"), Some("alice@example.com".into()));
+        assert_eq!(from("alice@example.com (Alice)"), Some("alice@example.com".into()));
+        assert_eq!(from("\"A, B\" <a@example.com>, c@example.com"), Some("a@example.com".into()));
+        assert_eq!(from("friends: b@example.com, c@example.com;"), Some("b@example.com".into()));
+        assert_eq!(from("<a b@example.com>"), None);
+        assert_eq!(from("<>"), None);
+        assert_eq!(from("J\u{fc}rgen <j\u{fc}rgen@example.com>"), None);
+        assert_eq!(from(""), None);
+        assert_eq!(Header::default().from_address(), None);
     }
 }

@@ -1,6 +1,6 @@
-//! What a crash left of a Maildir delivery, and what to do about it: the recovery rules as a pure table.
+//! What a crash left of a delivery, and what to do about it: the recovery rules as pure tables.
 //!
-//! The order of a delivery is: sync the file, sync `tmp/`, commit INTENT, rename, sync `new/` and `cur/`, commit
+//! The order of a Maildir delivery is: sync the file, sync `tmp/`, commit INTENT, rename, sync `new/` and `cur/`, commit
 //! DELIVERED. So a row that is still INTENT was durable in `tmp/` when it was committed, and whatever is missing now was
 //! renamed or taken away since. An exhaustive model of one message under kills and power cuts at every step, with a mail
 //! reader moving and deleting files meanwhile, shows no loss and no duplicate for this table.
@@ -50,6 +50,58 @@ pub fn resolve(found: Found, intent_at: Timestamp, now: Timestamp) -> Resolution
     }
 }
 
+/// What lies in a file where octets were to be appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FoundRange {
+    /// Whether the file is the one of the INTENT, and no other put in its place.
+    pub is_same_file: bool,
+    /// Whether what lies before is as it was.
+    pub is_intact_before: bool,
+    /// What lies from there on.
+    pub tail: Tail,
+}
+
+/// What lies from the place on where octets were to be appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tail {
+    /// Nothing: the file ends there.
+    Nothing,
+    /// All of them, and maybe more.
+    Whole,
+    /// A part of them, or what a power cut made of it, and nothing else.
+    Begun,
+    /// Something else.
+    Other,
+}
+
+/// What to do about octets that were to be appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RangeResolution {
+    /// Appended and not recorded: sync (they may be in memory only), then DELIVERED.
+    SyncThenDelivered,
+    /// Not begun: append again.
+    NotDelivered,
+    /// Begun: cut the file there, sync, append again.
+    CutThenNotDelivered,
+    /// Other programs wrote there since: look for the message from there on. Without it, append again and say so.
+    SearchAfter,
+    /// Other programs rewrote the file: look for the message in all of it. Without it, append again and say so.
+    SearchAll,
+}
+
+/// The recovery table of an append.
+#[must_use]
+pub fn resolve_range(found: FoundRange) -> RangeResolution {
+    match (found.is_intact_before, found.tail, found.is_same_file) {
+        (false, _, _) => RangeResolution::SearchAll,
+        (true, Tail::Whole, _) => RangeResolution::SyncThenDelivered,
+        (true, Tail::Begun, _) => RangeResolution::CutThenNotDelivered,
+        (true, Tail::Nothing, true) => RangeResolution::NotDelivered,
+        // A reader may have put a file without the message in the place of the one that had it.
+        (true, Tail::Nothing, false) | (true, Tail::Other, _) => RangeResolution::SearchAfter,
+    }
+}
+
 /// The target to probe: the one recorded with the INTENT, whatever the configuration names now.
 #[must_use]
 pub fn target_to_probe<T>(recorded: T, _configured: T) -> T {
@@ -95,6 +147,24 @@ mod tests {
         // A file that is there decides whatever its age.
         let placed = Found { tmp: None, placed: Some(1) };
         assert_eq!(resolve(placed, Timestamp(10), Timestamp(9)), Resolution::SyncThenDelivered);
+    }
+
+    #[test]
+    fn the_table_of_an_append_is_whole() {
+        use RangeResolution::{CutThenNotDelivered, NotDelivered, SearchAfter, SearchAll, SyncThenDelivered};
+        for (is_intact_before, tail, same, another) in [
+            (true, Tail::Whole, SyncThenDelivered, SyncThenDelivered),
+            (true, Tail::Begun, CutThenNotDelivered, CutThenNotDelivered),
+            (true, Tail::Nothing, NotDelivered, SearchAfter),
+            (true, Tail::Other, SearchAfter, SearchAfter),
+            (false, Tail::Whole, SearchAll, SearchAll),
+            (false, Tail::Begun, SearchAll, SearchAll),
+            (false, Tail::Nothing, SearchAll, SearchAll),
+            (false, Tail::Other, SearchAll, SearchAll),
+        ] {
+            let resolve = |is_same_file| resolve_range(FoundRange { is_same_file, is_intact_before, tail });
+            assert_eq!((resolve(true), resolve(false)), (same, another), "{is_intact_before} {tail:?}");
+        }
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use super::failure::Failure;
 use super::state::Files;
 use crate::config::AccountName;
+use crate::deliver::mbox::MboxError;
 use crate::deliver::mta::{MtaFailure, Stage};
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
-use crate::host::{ConnectError, LockError, ProgramError};
+use crate::host::{ConnectError, LockError, ProgramError, SharedError};
 use crate::index::IndexError;
 use crate::model::{Target, quoted, shown_path};
 use crate::pop3::{AuthFailure, Distrust, ResponseCode, SessionError, TlsError};
@@ -148,6 +149,7 @@ impl Place {
             TargetError::Mta(error) => self.of_mta(&error.failure),
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
             TargetError::Program(error) => self.of_program(error),
+            TargetError::Mbox(error) => self.of_mbox(error),
         }
     }
 
@@ -207,6 +209,39 @@ impl Place {
             MtaFailure::NoUtf8Addresses | MtaFailure::Address { .. } => {
                 "write sender and recipient as the mail server knows them, in ASCII".to_owned()
             }
+        }
+    }
+
+    fn of_mbox(&self, error: &MboxError) -> String {
+        let again = &self.again;
+        match error {
+            _ if error.is_disk_failure() => {
+                format!("look after the disk, then {again}; what is not delivered is kept, or still on the server")
+            }
+            MboxError::Open(SharedError::Locked(_)) => format!("{again} when that program is done; nothing is lost"),
+            MboxError::Open(SharedError::Dotlocked { lock, .. }) => format!(
+                "{again} when that program is done; if no program uses the mailbox, remove {}",
+                shown_path(lock)
+            ),
+            MboxError::Open(SharedError::Interrupted) => format!("{again}; nothing is lost"),
+            MboxError::Open(SharedError::Refused { .. }) => {
+                "name a plain file of this user; another one may be a trap, so no mail is written to it".to_owned()
+            }
+            MboxError::Open(SharedError::Io { path, .. }) => {
+                format!("look after the rights of {}, then {again}", shown_path(path))
+            }
+            MboxError::NoFolder(path) => {
+                format!("mount the file system of {}, or make its folder; then {again}", shown_path(path))
+            }
+            MboxError::SomethingElse { .. } => "name another file, or one that does not exist".to_owned(),
+            MboxError::Damaged(path) => {
+                format!("move {} away and keep it; a new one is made. Then {again}", shown_path(path))
+            }
+            MboxError::NotAppended { source, .. } => self.of_target(source),
+            MboxError::LeftUnfinished { .. } | MboxError::Disturbed(_) => {
+                format!("{again}: it finds out what the mailbox holds, and goes on from there")
+            }
+            MboxError::Unsteady(_) => format!("{again}; if it stays so, look after the disk"),
         }
     }
 

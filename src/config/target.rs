@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::error::{ValueError, nearest};
 use super::{Environment, names};
 use crate::model::{
-    Compression, Dialect, FileStyle, FolderTarget, InDoubt, Locking, MATCHED_RECIPIENT, MboxTarget, MtaAddress,
-    MtaTarget, PipeTarget, Target, limits,
+    Dialect, FileStyle, FolderTarget, InDoubt, MATCHED_RECIPIENT, MboxTarget, MtaAddress, MtaTarget, PipeTarget,
+    Target, limits,
 };
 
 /// The words that a target begins with.
@@ -89,12 +89,7 @@ impl Words<'_> {
         if text.as_bytes().ends_with(b"/") {
             return Err(ValueError::new("an mbox is a file").with_hint("for a folder write `maildir:FOLDER`"));
         }
-        let compression = match path.extension().map(OsStr::as_bytes) {
-            Some(b"gz") => Some(Compression::Gzip),
-            Some(b"zst") => Some(Compression::Zstd),
-            _ => None,
-        };
-        Ok(MboxTarget { path, dialect: Dialect::default(), locking: Locking::default(), compression })
+        Ok(MboxTarget::new(path))
     }
 
     fn pipe_of_words(self, text: &OsStr) -> Result<PipeTarget, ValueError> {

@@ -36,7 +36,8 @@ pub(super) fn missing_dirs<'p>(host: &dyn Host, path: &'p Path) -> Result<Vec<&'
     Ok(missing)
 }
 
-fn is_foreign(error: &io::Error) -> bool {
+/// Whether a folder that cannot be synced is one that this program has no part in.
+pub(super) fn is_foreign(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
     matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }

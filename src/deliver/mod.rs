@@ -9,6 +9,7 @@ pub mod files;
 pub mod folders;
 pub mod maildir;
 pub mod marker;
+pub mod mbox;
 pub mod mta;
 pub mod parcel;
 pub mod pipe;
@@ -63,6 +64,9 @@ pub enum TargetError {
     /// A program does not take a message.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// An mbox cannot be used.
+    #[error(transparent)]
+    Mbox(#[from] mbox::MboxError),
 }
 
 impl TargetError {
@@ -76,6 +80,7 @@ impl TargetError {
         match self {
             Self::Program(error) => matches!(error, ProgramError::NotRun { .. } | ProgramError::Interrupted { .. }),
             Self::Mta(error) => error.failure.is_of_whole_target(),
+            Self::Mbox(error) => error.is_of_whole_target(),
             _ => self.is_disk_failure(),
         }
     }
@@ -83,8 +88,11 @@ impl TargetError {
     /// Whether the disk failed or is full: nothing of the batch may be trusted or deleted.
     #[must_use]
     pub fn is_disk_failure(&self) -> bool {
-        let Self::Io { source, .. } = self else { return false };
-        is_disk_failure(source)
+        match self {
+            Self::Io { source, .. } => is_disk_failure(source),
+            Self::Mbox(error) => error.is_disk_failure(),
+            _ => false,
+        }
     }
 }
 
@@ -114,6 +122,11 @@ mod tests {
             TargetError::OldIndex(path()),
             TargetError::OldMaildir(path()),
             TargetError::NotMaildir(path()),
+            mbox::MboxError::NoFolder(path()).into(),
+            mbox::MboxError::Damaged(path()).into(),
+            mbox::MboxError::SomethingElse { path: path(), is: "an mbox" }.into(),
+            mbox::MboxError::from(crate::host::SharedError::Locked(path())).into(),
+            mbox::MboxError::from(crate::host::SharedError::Refused { path: path(), is: "a trap" }).into(),
         ] {
             assert!(error.to_string().contains(r"/a\\\u{1b}\xff"), "{error}");
         }

@@ -3,9 +3,10 @@
 use std::io;
 
 use super::FetchError;
+use crate::deliver::mbox::MboxError;
 use crate::deliver::mta::MtaFailure;
 use crate::deliver::{TargetError, is_disk_failure};
-use crate::host::{ConnectError, EX_TEMPFAIL, ProgramError};
+use crate::host::{ConnectError, EX_TEMPFAIL, ProgramError, SharedError};
 use crate::index::IndexError;
 use crate::pop3::{AuthFailure, ResponseCode, SessionError, TlsError};
 use crate::report::Exit;
@@ -37,15 +38,8 @@ fn of_index(error: &IndexError) -> Exit {
 
 /// What the refusal of a target makes of the exit code.
 pub(super) fn of_target(error: &TargetError) -> Exit {
-    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
     match error {
-        TargetError::Io { source, .. } if is_disk_failure(source) => Exit::Io,
-        TargetError::Io { source, .. } => match source.kind() {
-            AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem => {
-                Exit::Target
-            }
-            _ => Exit::Io,
-        },
+        TargetError::Io { source, .. } => of_io(source),
         TargetError::Conflict(_) | TargetError::Unspooled(_) => Exit::Data,
         TargetError::Mta(error) => of_mta(&error.failure),
         TargetError::Missing(_)
@@ -54,6 +48,7 @@ pub(super) fn of_target(error: &TargetError) -> Exit {
         | TargetError::OldMaildir(_)
         | TargetError::NotMaildir(_) => Exit::Target,
         TargetError::Program(error) => of_program(error),
+        TargetError::Mbox(error) => of_mbox(error),
     }
 }
 
@@ -85,6 +80,29 @@ fn of_connecting(error: &ConnectError) -> Exit {
     match error {
         ConnectError::UnknownHost { .. } => Exit::UnknownHost,
         ConnectError::Refused { .. } => Exit::Unavailable,
+    }
+}
+
+fn of_mbox(error: &MboxError) -> Exit {
+    match error {
+        MboxError::Open(SharedError::Locked(_) | SharedError::Dotlocked { .. }) => Exit::TryLater,
+        MboxError::Open(SharedError::Interrupted) => Exit::Interrupted,
+        MboxError::Open(SharedError::Io { source, .. }) => of_io(source),
+        MboxError::Open(SharedError::Refused { .. }) | MboxError::NoFolder(_) | MboxError::SomethingElse { .. } => {
+            Exit::Target
+        }
+        MboxError::Damaged(_) => Exit::Data,
+        MboxError::NotAppended { source, .. } => of_target(source),
+        MboxError::LeftUnfinished { .. } | MboxError::Disturbed(_) | MboxError::Unsteady(_) => Exit::Io,
+    }
+}
+
+fn of_io(error: &io::Error) -> Exit {
+    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    match error.kind() {
+        _ if is_disk_failure(error) => Exit::Io,
+        AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem => Exit::Target,
+        _ => Exit::Io,
     }
 }
 

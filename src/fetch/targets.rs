@@ -11,6 +11,7 @@ use crate::deliver::files::Files;
 use crate::deliver::folders::create_dirs;
 use crate::deliver::maildir::Maildir;
 use crate::deliver::marker::{Known, MarkedFolder};
+use crate::deliver::mbox::Mbox;
 use crate::deliver::mta::{Mta, Protocol};
 use crate::deliver::parcel::{Deliver, Source};
 use crate::deliver::pipe::Pipe;
@@ -18,10 +19,11 @@ use crate::deliver::trace::Trace;
 use crate::header::Header;
 use crate::host::Host;
 use crate::index::{HELD, HeldParcel, Index, QUARANTINE, Target as Recorded};
-use crate::model::{FileStyle, FolderTarget, InDoubt, MtaTarget, Target, shown_path};
+use crate::model::{FileStyle, FolderTarget, InDoubt, MboxTarget, MtaTarget, Target, limits, shown_path};
 use crate::route::{Delivery, Route};
 
 const EML: &str = "eml";
+const MBOX: &str = "mbox";
 
 /// The targets of a run, by their number in the index.
 pub(super) struct Targets<'h> {
@@ -99,6 +101,7 @@ impl<'h> Targets<'h> {
         Ok(match target {
             Target::Lmtp(spec) => mta(Protocol::Lmtp, spec),
             Target::Smtp(spec) => mta(Protocol::Smtp, spec),
+            Target::Mbox(spec) => Box::new(Mbox::new(self.host, spec.clone(), limits::MBOX_LOCK)),
             Target::Pipe(spec) => {
                 let scratch = self.destination.held.join("tmp");
                 let secrets = &self.destination.secret_variables;
@@ -297,8 +300,14 @@ impl<'h> Targets<'h> {
     fn opened(&mut self, index: &Index<'_>, id: i64) -> Result<&mut Opened<'h>, FetchError> {
         if !self.open.contains_key(&id) {
             let recorded = index.target(id)?;
-            let target = FolderTarget::new(&recorded.path);
-            self.open.insert(id, open_known(self.host, index, &target, recorded)?);
+            let opened = if recorded.kind == MBOX {
+                // The journal holds the dialect; how it is locked is what programs agree on where nobody says otherwise.
+                let deliver = self.deliverer(&Target::Mbox(MboxTarget::new(&recorded.path)))?;
+                Opened { recorded, deliver, maildir: None, folder: None, counted: false, stopped: false }
+            } else {
+                open_known(self.host, index, &FolderTarget::new(&recorded.path), recorded)?
+            };
+            self.open.insert(id, opened);
         }
         let missing = || FetchError::Target(TargetError::Missing(self.destination.held.clone()));
         self.open.get_mut(&id).ok_or_else(missing)

@@ -4,10 +4,12 @@
 //! program before any step, lose what was not synced, and run it again. [`RealHost`] is the machine itself.
 //! SQLite does its own file I/O; the index announces each commit with [`Host::committed`] instead.
 
+mod dotlock;
 mod guard;
 mod lock;
 mod program;
 mod real;
+mod shared;
 mod socket;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -19,12 +21,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::{Octets, Timestamp};
+use crate::model::{Locking, Octets, Timestamp};
 
 pub use guard::{Guard, Stop, Timing};
 pub use lock::{AccountLock, LockError};
 pub use program::{EX_TEMPFAIL, End, Finished, KEPT_PREFIXES, KEPT_VARIABLES, Program, ProgramError, RunError};
 pub use real::{RealHost, Stopwatch};
+pub use shared::SharedError;
 
 /// The world as the program sees it.
 pub trait Host: Sync {
@@ -84,6 +87,17 @@ pub trait Host: Sync {
     /// Opens a regular file for reading, without following a symbolic link.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>>;
 
+    /// Opens a file that other programs write to as well, and locks it; it is made (0600) where there is none and `create` is set.
+    ///
+    /// Waits at most `wait` for other programs. Only a regular file of this user with one name will do.
+    fn open_shared(
+        &self,
+        path: &Path,
+        locking: Locking,
+        wait: Duration,
+        create: bool,
+    ) -> Result<Box<dyn SharedFile>, SharedError>;
+
     /// Reads a file that the user named, symbolic links followed; an error when it is longer than `most`.
     fn read_file(&self, path: &Path, most: Octets) -> io::Result<Vec<u8>>;
 
@@ -135,6 +149,35 @@ pub trait NewFile: Write + Send {
 
     /// Makes the content durable.
     fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A file that other programs write to as well, locked until it is dropped.
+pub trait SharedFile {
+    /// Which file it is, and how long.
+    fn identity(&self) -> io::Result<FileIdentity>;
+
+    /// Reads octets that begin at `offset`; none at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], offset: Octets) -> io::Result<usize>;
+
+    /// Writes octets at the end, wherever that is by now; gives how many.
+    fn append(&mut self, octets: &[u8]) -> io::Result<usize>;
+
+    /// Cuts the file to this length.
+    fn truncate(&mut self, length: Octets) -> io::Result<()>;
+
+    /// Makes the content durable. After an error nothing about it is to be trusted.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Which file one is, and how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileIdentity {
+    /// The device that it lies on.
+    pub device: u64,
+    /// The inode number.
+    pub inode: u64,
+    /// The length.
+    pub octets: Octets,
 }
 
 /// What lies at a path.

@@ -14,10 +14,13 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::unistd::Group;
 use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags, renameat_with};
 
+pub(super) use steps::Steps;
+
 use super::program::{self, Finished, Program, RunError};
+use super::shared::{self, SharedError};
 use super::socket::Socket;
-use super::{ConnectError, Host, NewFile, Stat, Wire};
-use crate::model::{Octets, Timestamp, limits, shown_path};
+use super::{ConnectError, Host, NewFile, SharedFile, Stat, Wire};
+use crate::model::{Locking, Octets, Timestamp, limits, shown_path};
 
 /// Threads that sync the files of one batch side by side: the disk merges their flushes.
 const SYNC_THREADS: usize = 8;
@@ -28,7 +31,7 @@ pub struct RealHost {
     /// What the clock shows for ever, where a test wants that.
     pinned: Option<Timestamp>,
     interrupted: Arc<AtomicBool>,
-    steps: steps::Steps,
+    steps: Arc<Steps>,
 }
 
 /// Time that people are told, never one that anything waits for: with a pinned clock it stands still.
@@ -50,7 +53,7 @@ impl RealHost {
     /// A host that reports `interrupted` as the user's wish to stop.
     #[must_use]
     pub fn new(interrupted: Arc<AtomicBool>) -> Self {
-        let (pinned, steps) = (clock::pinned(), steps::Steps::from_environment());
+        let (pinned, steps) = (clock::pinned(), Arc::new(Steps::from_environment()));
         Self { start: Instant::now(), pinned, interrupted, steps }
     }
 
@@ -241,6 +244,24 @@ impl Host for RealHost {
         Ok(Box::new(file))
     }
 
+    fn open_shared(
+        &self,
+        path: &Path,
+        locking: Locking,
+        wait: Duration,
+        create: bool,
+    ) -> Result<Box<dyn SharedFile>, SharedError> {
+        let start = Instant::now();
+        loop {
+            match shared::try_open(path, locking, create, &self.steps)? {
+                Ok(file) => return Ok(Box::new(file)),
+                Err(busy) if start.elapsed() >= wait => return Err(busy.into()),
+                Err(_) if self.interrupted() => return Err(SharedError::Interrupted),
+                Err(_) => std::thread::sleep(limits::WAKE.min(wait.saturating_sub(start.elapsed()))),
+            }
+        }
+    }
+
     fn read_file(&self, path: &Path, most: Octets) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
         File::open(path)?.take(most.0.saturating_add(1)).read_to_end(&mut content)?;
@@ -294,7 +315,7 @@ fn files_len(work: &Mutex<std::slice::IterMut<'_, Box<dyn NewFile>>>) -> usize {
     work.lock().map_or(0, |files| files.len())
 }
 
-fn no_follow() -> i32 {
+pub(super) fn no_follow() -> i32 {
     // A FIFO in place of the file must not block the open either.
     i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0)
 }
@@ -361,18 +382,18 @@ mod steps {
     /// The number of the step that ends the process with SIGKILL.
     const VARIABLE: &str = "FETCHONCE_KILL_AT_STEP";
 
-    pub(super) struct Steps {
+    pub(in crate::host) struct Steps {
         kill_at: Option<u64>,
         taken: AtomicU64,
     }
 
     impl Steps {
-        pub(super) fn from_environment() -> Self {
+        pub(in crate::host) fn from_environment() -> Self {
             let kill_at = std::env::var(VARIABLE).ok().and_then(|k| k.parse().ok());
             Self { kill_at, taken: AtomicU64::new(0) }
         }
 
-        pub(super) fn step(&self) {
+        pub(in crate::host) fn step(&self) {
             let taken = self.taken.fetch_add(1, Ordering::SeqCst) + 1;
             if self.kill_at == Some(taken) {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
@@ -384,14 +405,14 @@ mod steps {
 /// Release builds count nothing.
 #[cfg(not(debug_assertions))]
 mod steps {
-    pub(super) struct Steps;
+    pub(in crate::host) struct Steps;
 
     impl Steps {
-        pub(super) fn from_environment() -> Self {
+        pub(in crate::host) fn from_environment() -> Self {
             Self
         }
 
         #[expect(clippy::unused_self, reason = "the debug build counts here")]
-        pub(super) fn step(&self) {}
+        pub(in crate::host) fn step(&self) {}
     }
 }

@@ -104,3 +104,15 @@ pub const MTA_TROUBLES: u32 = 2;
 pub const ROUTED_ADDRESSES: usize = 100;
 /// Most octets of one header field that rules look at.
 pub const MATCHED_OCTETS: usize = 8 * 1024;
+/// Longest wait for another program to let go of an mbox.
+pub const MBOX_LOCK: Duration = Duration::from_secs(30);
+/// A held lock file is touched this often.
+pub const DOTLOCK_TOUCH: Duration = Duration::from_secs(30);
+/// A lock file of a process that is gone is given up after this long, where it does not say on which machine that was.
+pub const DOTLOCK_OF_DEAD: Duration = Duration::from_secs(2 * 60);
+/// A lock file that names no process of this machine is given up after this long without a sign of life.
+pub const DOTLOCK_OF_UNKNOWN: Duration = Duration::from_secs(5 * 60);
+/// A lock file of a process that exists is given up after this long without a sign of life: its number may have a new owner.
+pub const DOTLOCK_OF_ALIVE: Duration = Duration::from_secs(15 * 60);
+/// Octets before an append by which recovery tells that what lies before it is as it was.
+pub const MBOX_WINDOW_OCTETS: usize = 4096;

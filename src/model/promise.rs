@@ -22,7 +22,7 @@ pub enum Promise {
         offset: Octets,
         /// How many they are.
         octets: Octets,
-        /// SHA-256 over them.
+        /// What they, and those before them, are recognised by.
         hash: Digest,
         /// How the message is written in them.
         dialect: Dialect,

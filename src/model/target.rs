@@ -1,5 +1,6 @@
 //! Where mail goes, as the configuration says it.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -94,6 +95,20 @@ pub struct MboxTarget {
     pub locking: Locking,
     /// How it is compressed: then it is an archive, a member a batch, and nothing else writes to it.
     pub compression: Option<Compression>,
+}
+
+impl MboxTarget {
+    /// The default dialect and locks; its name says whether it is an archive.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let compression = match path.extension().and_then(OsStr::to_str) {
+            Some("gz") => Some(Compression::Gzip),
+            Some("zst") => Some(Compression::Zstd),
+            _ => None,
+        };
+        Self { path, dialect: Dialect::default(), locking: Locking::default(), compression }
+    }
 }
 
 /// How lines of a message that begin with `From ` are told from the separators of an mbox.

@@ -24,6 +24,7 @@ mod hooks;
 mod json;
 mod lmtp;
 mod logging;
+mod mbox;
 mod paths;
 mod permissions;
 mod programs;

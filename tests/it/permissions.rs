@@ -4,7 +4,6 @@
 //! Root may do everything, so as root the program runs under another user's id.
 
 use std::fs::{self, File, Permissions};
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,9 +13,10 @@ use std::sync::{Arc, OnceLock};
 
 use fetchonce::demo::{Event, Faults, Maildrop};
 
+use crate::support::disk::{SmallDisk, fill};
 use crate::support::place::ACCOUNT;
 use crate::support::{
-    Account, Place, Ran, Server, commands_of, difference, expected_of, is_root, leftovers, mail_in, program, retrs,
+    Account, Place, Ran, Server, commands_of, difference, expected_of, is_root, leftovers, mail_in, retrs,
     three_messages,
 };
 
@@ -243,50 +243,6 @@ fn an_unreadable_state_folder_is_said_and_nothing_is_fetched() {
     rig.complete(&rig.place.maildir());
 }
 
-/// A small file system in memory; dropping it unmounts it.
-struct SmallDisk {
-    path: PathBuf,
-}
-
-impl SmallDisk {
-    fn mount(path: PathBuf, size: &str) -> Option<Self> {
-        if !is_root() || program("mount").is_none() {
-            eprintln!("left out: a full disk, since only root may mount one");
-            return None;
-        }
-        fs::create_dir(&path).unwrap();
-        let mut command = Command::new(program("mount").unwrap());
-        let options = format!("size={size},mode=0700,uid={NOBODY},gid={NOBODY}");
-        let mounted = command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path).output().unwrap();
-        if !mounted.status.success() {
-            eprintln!("left out: a full disk, since none can be mounted: {}", String::from_utf8_lossy(&mounted.stderr));
-            return None;
-        }
-        Some(Self { path })
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.path.join("filler")
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.path).status();
-    }
-}
-
-/// Writes until the disk is full.
-fn fill(path: &Path) {
-    let mut file = File::create(path).unwrap();
-    let mut block = vec![0; 1024 * 1024];
-    while !block.is_empty() {
-        if file.write_all(&block).is_err() {
-            block.truncate(block.len() / 2);
-        }
-    }
-}
-
 fn large_messages() -> Maildrop {
     let mut maildrop = Maildrop::new();
     for number in 0..4 {
@@ -306,7 +262,7 @@ fn with_disk_full_at_third_retr(is_state: bool) {
             fill(for_witness.get().unwrap());
         }
     });
-    let Some(disk) = SmallDisk::mount(rig.place.path("disk"), "40m") else { return };
+    let Some(disk) = SmallDisk::mount(rig.place.path("disk"), "40m", NOBODY) else { return };
     filler.set(disk.filler()).unwrap();
     let (state, maildir) = if is_state {
         (disk.path.join("state"), rig.place.maildir())
@@ -335,7 +291,7 @@ fn i2_a_disk_that_fills_up_under_the_index_loses_nothing() {
 #[test]
 fn i4_a_nearly_full_disk_is_noticed_before_a_message_is_asked_for() {
     let rig = Rig::new(large_messages(), |_| {});
-    let Some(disk) = SmallDisk::mount(rig.place.path("disk"), "40m") else { return };
+    let Some(disk) = SmallDisk::mount(rig.place.path("disk"), "40m", NOBODY) else { return };
     fill(&disk.filler());
     let shrunk = fs::metadata(disk.filler()).unwrap().len() - 8 * 1024 * 1024;
     File::options().write(true).open(disk.filler()).unwrap().set_len(shrunk).unwrap();

@@ -67,6 +67,30 @@ fn killed_on_the_way_to_two_targets() {
     }
 }
 
+/// I2, I4: an mbox beside a Maildir, read back by another program's reader.
+#[test]
+fn an_mbox_gets_every_message_once_wherever_it_is_killed() {
+    for first in (1..).step_by(13) {
+        let home = Home::new();
+        home.configure(&deliver(&home, "\"mbox:inbox\""));
+        let mut was_killed = false;
+        for step in [first, 29] {
+            let mut command = home.command();
+            command.args(["--config", "config.toml"]).env("FETCHONCE_KILL_AT_STEP", step.to_string());
+            was_killed |= command.output().unwrap().status.code().is_none();
+        }
+        home.run(&[]).is_fine_and_silent();
+        home.run(&[]).is_fine_and_silent();
+        let separators = fs::read(home.path("inbox")).unwrap();
+        let separators = separators.split(|octet| *octet == b'\n').filter(|line| line.starts_with(b"From ")).count();
+        assert_eq!(separators, 7, "killed at {first}");
+        if !was_killed {
+            assert!(first > 50, "only {first} steps");
+            break;
+        }
+    }
+}
+
 /// One target that refuses keeps the other from nothing, and gets its mail when it takes it.
 #[test]
 fn a_target_that_refuses_gets_its_mail_later_and_the_other_only_once() {

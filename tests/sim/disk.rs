@@ -4,6 +4,9 @@
 //!
 //! - A killed process loses nothing: the volatile layer (the page cache) stays as it is.
 //! - A power cut keeps of each file's content what was synced; unsynced content is lost, torn in half, or kept.
+//! - Of a file that is written in place (one that other programs write to as well) a power cut may keep the new length
+//!   with zeros for the new content, for its first or its last half; of one that was rewritten, the old content, the new
+//!   one, or the new one up to its half.
 //! - A power cut keeps of the name operations (create, rename, unlink) of each inode a prefix in their order, never
 //!   shorter than what a directory sync forced. Operations of different inodes are independent.
 //! - Syncing a directory forces the operations whose final name lies in it, and the earlier ones of the same inode.
@@ -36,6 +39,29 @@ struct Inode {
     durable: Option<Arc<Vec<u8>>>,
     /// A sync failed: the pages are called clean, and later syncs succeed without doing anything.
     failed: bool,
+    /// Other programs write to it too.
+    is_shared: bool,
+}
+
+impl Inode {
+    fn is_unsynced(&self) -> bool {
+        !self.is_dir && self.durable.as_ref() != Some(&self.data) && !(self.data.is_empty() && self.durable.is_none())
+    }
+
+    /// What a power cut may leave of the content, what was synced first and all that was written last.
+    fn outcomes(&self) -> Vec<Vec<u8>> {
+        let durable = self.durable.as_deref().map_or(&[][..], Vec::as_slice);
+        let data = self.data.as_slice();
+        let same = durable.iter().zip(data).take_while(|(old, new)| old == new).count();
+        let half = same + (data.len() - same) / 2;
+        let mut outcomes = vec![durable.to_vec(), data[..half].to_vec()];
+        if self.is_shared {
+            let zeros = |from: usize, to: usize| [&data[..from], &vec![0; to - from][..], &data[to..]].concat();
+            outcomes.extend([zeros(same, data.len()), zeros(same, half), zeros(half, data.len())]);
+        }
+        outcomes.push(data.to_vec());
+        outcomes
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -69,7 +95,8 @@ impl Disk {
     fn add(&mut self, path: &Path, is_dir: bool) -> u64 {
         self.last_inode += 1;
         let inode = self.last_inode;
-        self.inodes.insert(inode, Inode { is_dir, data: Arc::default(), durable: None, failed: false });
+        let file = Inode { is_dir, data: Arc::default(), durable: None, failed: false, is_shared: false };
+        self.inodes.insert(inode, file);
         self.names.insert(path.to_owned(), inode);
         self.pending.push(NameOp { inode, failed: false, from: None, to: Some(path.to_owned()) });
         inode
@@ -88,6 +115,20 @@ impl Disk {
     pub(crate) fn append(&mut self, inode: u64, bytes: &[u8]) {
         let file = self.inodes.get_mut(&inode).expect("an open file has an inode");
         Arc::make_mut(&mut file.data).extend_from_slice(bytes);
+    }
+
+    pub(crate) fn truncate(&mut self, inode: u64, length: usize) {
+        let file = self.inodes.get_mut(&inode).expect("an open file has an inode");
+        Arc::make_mut(&mut file.data).truncate(length);
+    }
+
+    pub(crate) fn content(&self, inode: u64) -> Arc<Vec<u8>> {
+        Arc::clone(&self.inodes[&inode].data)
+    }
+
+    /// Other programs write to a file too.
+    pub(crate) fn is_shared(&mut self, inode: u64) {
+        self.inodes.get_mut(&inode).expect("an open file has an inode").is_shared = true;
     }
 
     pub(crate) fn sync_file(&mut self, inode: u64) {
@@ -245,9 +286,8 @@ impl Disk {
         }
         let mut choices: Vec<Choice> = per_inode.into_iter().map(|(inode, ops)| Choice::Names { inode, ops }).collect();
         for (inode, file) in &self.inodes {
-            let is_unsynced = !file.is_dir && file.durable.as_ref() != Some(&file.data) && !file.data.is_empty();
-            if is_unsynced && self.names.values().any(|named| named == inode) {
-                choices.push(Choice::Content { inode: *inode });
+            if file.is_unsynced() && self.names.values().any(|named| named == inode) {
+                choices.push(Choice::Content { inode: *inode, outcomes: file.outcomes() });
             }
         }
         choices
@@ -262,12 +302,9 @@ impl Disk {
                         apply(&mut disk.durable_names, op);
                     }
                 }
-                Choice::Content { inode } => {
+                Choice::Content { inode, outcomes } => {
                     let file = disk.inodes.get_mut(inode).expect("the inode was just seen");
-                    let durable = file.durable.clone().unwrap_or_default();
-                    let half = durable.len() + (file.data.len() - durable.len()) / 2;
-                    let kept = [durable.len(), half, file.data.len()][*value];
-                    file.durable = Some(Arc::new(file.data[..kept].to_vec()));
+                    file.durable = Some(Arc::new(outcomes[*value].clone()));
                 }
             }
         }
@@ -297,14 +334,14 @@ fn join(to: &Path, below: &Path) -> PathBuf {
 
 enum Choice {
     Names { inode: u64, ops: usize },
-    Content { inode: u64 },
+    Content { inode: u64, outcomes: Vec<Vec<u8>> },
 }
 
 impl Choice {
     fn count(&self) -> usize {
         match self {
             Self::Names { ops, .. } => ops + 1,
-            Self::Content { .. } => 3,
+            Self::Content { outcomes, .. } => outcomes.len(),
         }
     }
 }

@@ -8,12 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use fetchonce::demo::{Connection, Event as ServerEvent, Faults, Maildrop, Message};
-use fetchonce::host::{ConnectError, End, Finished, Host, NewFile, Program, RunError, Stat, Wire};
-use fetchonce::model::{Octets, Target, Timestamp};
+use fetchonce::host::{
+    ConnectError, End, Finished, Host, NewFile, Program, RunError, SharedError, SharedFile, Stat, Wire,
+};
+use fetchonce::model::{Locking, Octets, Target, Timestamp};
 
 use crate::disk::Disk;
 use crate::places::Layer;
 use crate::rows::Image;
+use crate::shared::SimShared;
 
 pub(crate) const ROOT: &str = "/home";
 pub(crate) const MAILDIR: &str = "/home/Mail";
@@ -157,7 +160,7 @@ pub(crate) struct Shared {
     pub(crate) world: World,
     pub(crate) snapshots: Vec<World>,
     take_snapshots: bool,
-    left_out: Option<LeftOut>,
+    pub(crate) left_out: Option<LeftOut>,
     connections: Vec<Faults>,
     connected: usize,
     commits: usize,
@@ -288,7 +291,7 @@ impl SimHost {
 }
 
 impl Shared {
-    fn disk_step(&mut self) -> io::Result<()> {
+    pub(crate) fn disk_step(&mut self) -> io::Result<()> {
         let at = self.steps;
         self.step();
         if matches!(self.failure, Some(Failure::Disk(step) | Failure::RefusalAndDisk(step)) if step == at) {
@@ -299,7 +302,7 @@ impl Shared {
         Ok(())
     }
 
-    fn refuses(&self, path: &Path) -> bool {
+    pub(crate) fn refuses(&self, path: &Path) -> bool {
         let refused_from = match self.failure {
             Some(Failure::Refusal(step)) => step,
             Some(Failure::RefusalAndDisk(_)) => 0,
@@ -448,6 +451,18 @@ impl Host for SimHost {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
         let (_, data, _) = self.lock().world.disk.look(&real(path)).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(io::Cursor::new(data.to_vec())))
+    }
+
+    fn open_shared(
+        &self,
+        path: &Path,
+        _locking: Locking,
+        _wait: Duration,
+        create: bool,
+    ) -> Result<Box<dyn SharedFile>, SharedError> {
+        let file = SimShared::open(&self.shared, &real(path), create);
+        let failed = |source| SharedError::Io { doing: "open", path: path.to_owned(), source };
+        Ok(Box::new(file.map_err(failed)?))
     }
 
     fn read_file(&self, _path: &Path, _most: Octets) -> io::Result<Vec<u8>> {

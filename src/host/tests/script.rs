@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::host::{ConnectError, Finished, Host, NewFile, Program, RunError, Stat, Wire};
-use crate::model::{Octets, Timestamp, limits};
+use crate::host::{ConnectError, Finished, Host, NewFile, Program, RunError, SharedError, SharedFile, Stat, Wire};
+use crate::model::{Locking, Octets, Timestamp, limits};
 
 /// What the server does next.
 #[derive(Debug)]
@@ -333,6 +333,9 @@ impl Host for Script {
         unreachable!()
     }
     fn open(&self, _: &Path) -> io::Result<Box<dyn Read>> {
+        unreachable!()
+    }
+    fn open_shared(&self, _: &Path, _: Locking, _: Duration, _: bool) -> Result<Box<dyn SharedFile>, SharedError> {
         unreachable!()
     }
     fn free_space(&self, _: &Path) -> io::Result<Octets> {

@@ -49,8 +49,13 @@ pub(crate) struct Dovecot {
 const QUOTA_MEGABYTES: u64 = 100;
 
 impl Dovecot {
-    /// Starts one with these users, or says that there is none.
+    /// Starts one with these users, who have Maildirs, or says that there is none.
     pub(crate) fn start(users: &[&str]) -> Option<Self> {
+        Self::start_at(users, "maildir:~/Maildir")
+    }
+
+    /// Starts one with these users and their mail at a place in each one's home folder, or says that there is none.
+    pub(crate) fn start_at(users: &[&str], location: &str) -> Option<Self> {
         let found = program("dovecot").filter(|path| version(path).starts_with("2.3."));
         let Some(program) = found else {
             leave_out("everything with Dovecot: there is no Dovecot 2.3", "FETCHONCE_REQUIRE_DOVECOT");
@@ -70,7 +75,7 @@ impl Dovecot {
         give_away(&dir.path().join("mail"));
         for _ in 0..STARTS {
             let (pop3, pop3s, lmtp) = (free_port(), free_port(), free_port());
-            let text = configuration(dir.path(), pop3, pop3s) + &lmtp_configuration(lmtp);
+            let text = configuration(dir.path(), location, pop3, pop3s) + &lmtp_configuration(lmtp);
             fs::write(dir.path().join("dovecot.conf"), text).unwrap();
             let mut child = spawn(&program, dir.path());
             if answers(&mut child, pop3) {
@@ -122,6 +127,18 @@ impl Dovecot {
         if is_root() {
             chown(&path, Some(MAIL_USER), Some(MAIL_USER)).unwrap();
         }
+    }
+
+    /// Makes this a user's `mbox`.
+    pub(crate) fn store_mbox(&self, user: &str, mbox: &[u8]) {
+        let home = self.dir.path().join("mail").join(user);
+        fs::write(home.join("mbox"), mbox).unwrap();
+        give_away(&home);
+    }
+
+    /// What a user's `mbox` holds.
+    pub(crate) fn mbox(&self, user: &str) -> Vec<u8> {
+        fs::read(self.dir.path().join("mail").join(user).join("mbox")).unwrap()
     }
 
     /// How many messages a user's mailbox has.
@@ -184,13 +201,13 @@ fn free_port() -> u16 {
 }
 
 /// Whoever serves the mail must own it.
-fn give_away(folder: &Path) {
+fn give_away(path: &Path) {
     if !is_root() {
         return;
     }
-    chown(folder, Some(MAIL_USER), Some(MAIL_USER)).unwrap();
-    for name in names_in(folder) {
-        give_away(&folder.join(name));
+    chown(path, Some(MAIL_USER), Some(MAIL_USER)).unwrap();
+    for name in if path.is_dir() { names_in(path) } else { Vec::new() } {
+        give_away(&path.join(name));
     }
 }
 
@@ -223,13 +240,13 @@ fn answers(child: &mut Child, port: u16) -> bool {
     false
 }
 
-fn configuration(folder: &Path, pop3: u16, pop3s: u16) -> String {
+fn configuration(folder: &Path, location: &str, pop3: u16, pop3s: u16) -> String {
     let dir = folder.display();
     let mut text = format!(
         "base_dir = {dir}/run\nstate_dir = {dir}/run\nlog_path = {dir}/log\ninstance_name = fetchonce-test\n\
          listen = {GOOD}, {EXPIRED}, {MISNAMED}\nprotocols = pop3 lmtp\nauth_mechanisms = plain\nauth_debug = yes\n\
          disable_plaintext_auth = no\nssl = yes\nssl_cert = <{dir}/good.pem\nssl_key = <{dir}/good.key\n\
-         mail_location = maildir:~/Maildir\nmail_fsync = never\nfirst_valid_uid = 1\n\
+         mail_location = {location}\nmail_fsync = never\nfirst_valid_uid = 1\n\
          passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%u {dir}/users\n}}\n"
     );
     for (address, name) in [(EXPIRED, "expired"), (MISNAMED, "misnamed")] {

@@ -2,6 +2,7 @@
 //! Maildir compared with what should.
 
 pub(crate) mod corpus;
+pub(crate) mod disk;
 pub(crate) mod dovecot;
 pub(crate) mod home;
 pub(crate) mod mail;
