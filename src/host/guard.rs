@@ -71,9 +71,11 @@ impl<'h> Guard<'h> {
     /// Ends the phase.
     pub fn end_phase(&mut self) {
         self.phase = None;
+        self.held_out_until = Duration::ZERO;
     }
 
-    /// For `grace` neither the user's wish to stop nor the run's deadline ends a wait: what is under way may end well.
+    /// For `grace`, and no longer than to the end of the next phase, neither the user's wish to stop nor the run's deadline
+    /// ends a wait: what is under way may end well.
     pub fn hold_out(&mut self, grace: Duration) {
         self.held_out_until = self.host.elapsed().saturating_add(grace);
     }

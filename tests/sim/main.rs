@@ -2,13 +2,15 @@
 //!
 //! `world` is the machine, `disk` its fault model, `history` the runs and the checkers, `explore` the enumeration.
 //! `weakened` shows that each precaution is needed: left out, the loss or the duplicate is noticed. `random` goes on with
-//! longer histories from seeds.
+//! longer histories from seeds. `lmtp` is a mail server, and `mta` compares what delivery to it says with what it has.
 
 mod disk;
 mod explore;
 mod failures;
 mod history;
 mod mbox;
+mod lmtp;
+mod mta;
 mod pipe;
 mod places;
 mod random;

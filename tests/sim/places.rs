@@ -39,6 +39,7 @@ impl World {
                 let taken = self.piped.iter().filter(|piped| piped.program == pipe.argv[0]);
                 taken.map(|piped| Arc::clone(&piped.content)).collect()
             }
+            Target::Lmtp(_) => self.mailbox.messages.clone(),
             other => panic!("no reader of {other}"),
         };
         all.sort();

@@ -14,6 +14,7 @@ use fetchonce::host::{
 use fetchonce::model::{Locking, Octets, Target, Timestamp};
 
 use crate::disk::Disk;
+use crate::lmtp::{self, Mailbox};
 use crate::places::Layer;
 use crate::rows::Image;
 use crate::shared::SimShared;
@@ -25,6 +26,8 @@ pub(crate) const OTHER_MAILDIR: &str = "/home/Other";
 pub(crate) const ALIAS: &str = "/home/Alias";
 pub(crate) const HELD: &str = "/home/held";
 pub(crate) const QUARANTINE: &str = "/home/quarantine";
+/// The socket of the mail server.
+pub(crate) const LMTP: &str = "/run/lmtp";
 
 /// Everything that outlives a crash of the program, and what the checkers count.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct World {
     /// The index as of its last durable commit.
     pub(crate) index: Option<Arc<Image>>,
     pub(crate) maildrop: Maildrop,
+    /// What the mail server has.
+    pub(crate) mailbox: Mailbox,
     pub(crate) now: i64,
     /// The number of the run, and of its random values so far: names depend on nothing else.
     entropy: (u32, u32),
@@ -63,6 +68,7 @@ impl World {
             disk: Disk::with_folder(Path::new(ROOT)),
             index: None,
             maildrop,
+            mailbox: Mailbox::default(),
             now: 1_700_000_000,
             entropy: (0, 0),
             removed: Vec::new(),
@@ -163,6 +169,8 @@ pub(crate) struct Shared {
     pub(crate) left_out: Option<LeftOut>,
     connections: Vec<Faults>,
     connected: usize,
+    lmtp: Vec<lmtp::Faults>,
+    lmtp_connected: usize,
     commits: usize,
     elapsed: Duration,
     pub(crate) log: Vec<ServerEvent>,
@@ -233,6 +241,8 @@ impl Break {
 pub(crate) struct Setting {
     /// The faults of the run's connections, in order; later ones behave.
     pub(crate) connections: Vec<Faults>,
+    /// The same of those to the mail server.
+    pub(crate) lmtp: Vec<lmtp::Faults>,
     pub(crate) left_out: Option<LeftOut>,
     pub(crate) take_snapshots: bool,
     pub(crate) reader: Option<(usize, Reader)>,
@@ -253,6 +263,8 @@ impl SimHost {
             left_out: setting.left_out,
             connections: setting.connections,
             connected: 0,
+            lmtp: setting.lmtp,
+            lmtp_connected: 0,
             commits: 0,
             elapsed: Duration::ZERO,
             log: Vec::new(),
@@ -378,8 +390,15 @@ impl Host for SimHost {
         }))
     }
 
-    fn connect_local(&self, _path: &Path, _timeout: Duration) -> io::Result<Box<dyn Wire>> {
-        Err(io::ErrorKind::NotFound.into())
+    fn connect_local(&self, path: &Path, _timeout: Duration) -> io::Result<Box<dyn Wire>> {
+        if path != Path::new(LMTP) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let mut shared = self.step();
+        let faults = shared.lmtp.get(shared.lmtp_connected).cloned().unwrap_or_default();
+        shared.lmtp_connected += 1;
+        let (shared, connection) = (Arc::clone(&self.shared), lmtp::Connection::new(faults));
+        Ok(Box::new(LmtpWire { shared, connection, output: Vec::new() }))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -682,5 +701,62 @@ impl Wire for SimWire {
     fn has_input(&mut self) -> io::Result<bool> {
         self.output.extend(self.connection.take_output());
         Ok(!self.output.is_empty() || self.broken || self.connection.is_closed())
+    }
+}
+
+/// A connection to the mail server.
+struct LmtpWire {
+    shared: Arc<Mutex<Shared>>,
+    connection: lmtp::Connection,
+    output: Vec<u8>,
+}
+
+impl std::fmt::Debug for LmtpWire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LmtpWire")
+    }
+}
+
+impl Read for LmtpWire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.has_input()? {
+            self.shared.lock().expect("no step panicked").elapsed += Duration::from_secs(1);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = buffer.len().min(self.output.len());
+        buffer[..count].copy_from_slice(&self.output[..count]);
+        self.output.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for LmtpWire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut shared = self.shared.lock().expect("no step panicked");
+        shared.step();
+        if self.connection.is_closed() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.connection.feed(&mut shared.world.mailbox, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Wire for LmtpWire {
+    fn set_timeout(&mut self, _timeout: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_loopback(&self) -> bool {
+        true
+    }
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        self.output.extend(self.connection.take_output());
+        Ok(!self.output.is_empty() || self.connection.is_closed())
     }
 }

@@ -95,6 +95,9 @@ impl<'h> Mta<'h> {
 
     fn wire(&self) -> Result<Box<dyn Wire>, MtaFailure> {
         let left = self.run_deadline.saturating_sub(self.host.elapsed());
+        if left.is_zero() {
+            return Err(MtaFailure::Deadline { stage: Stage::Greeting });
+        }
         let timeout = limits::CONNECT.min(left);
         match &self.spec.address {
             MtaAddress::Tcp { host, port } => Ok(self.host.connect(host, *port, timeout)?),

@@ -73,9 +73,13 @@ fn i8_the_end_of_the_run_and_the_user_stop_each_wait_but_a_short_one_for_a_verdi
         assert_eq!(offer(&mut mta, &spool.parcels()[0]), error);
         assert_eq!(late.clock(), Duration::from_secs(seconds.max(2)), "{stage}");
     }
-    // What is under way may end well.
-    let script = script(&[PLAIN, BEGUN, SENT, "WAIT 5\n250 taken"]).interrupt_when_silent();
-    assert_eq!(offer_one(&script), "delivered");
+    // What is under way may end well, and then nothing else begins.
+    let under_way = script(&[PLAIN, BEGUN, SENT, "WAIT 5\n250 taken"]).interrupt_when_silent();
+    assert_eq!(offer_all(&under_way, 2), ["delivered", "refused: lmtp:/run/lmtp: interrupted at MAIL"]);
+    let over = script(&["REFUSE"]);
+    let spool = Spool::with(&[MESSAGE]);
+    let outcome = offer(&mut Mta::new(&over, Protocol::Lmtp, spec(), Duration::ZERO), &spool.parcels()[0]);
+    assert_eq!(outcome, "unprepared: lmtp:/run/lmtp: the time for this run is over, at the greeting");
 }
 
 /// A message that is not what it was when it was stored is never ended.
