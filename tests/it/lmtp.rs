@@ -15,9 +15,9 @@ use fetchonce::model::{
     ContentId, DeliveryId, Digest, InDoubt, MtaAddress, MtaTarget, Octets, Promise, Timestamp, Uid,
 };
 
-use crate::support::dovecot::GOOD;
+use crate::support::dovecot::{GOOD, PASSWORD};
 use crate::support::mail::names_in;
-use crate::support::{Dovecot, corpus};
+use crate::support::{Account, Dovecot, Place, corpus};
 
 /// Longer than any test takes.
 const RUN: Duration = Duration::from_secs(600);
@@ -132,9 +132,9 @@ fn i2_mail_of_all_shapes_arrives_as_it_is_over_a_socket_and_over_tcp() {
         assert_all_delivered(&offer(target(address, user), &messages, b""));
         assert_same(&received(&dovecot.maildir(user)), &messages);
     }
-    let connections =
-        dovecot.log().iter().filter(|line| line.contains("lmtp") && line.contains("Connect from")).count();
-    assert_eq!(connections, 2, "one connection serves all: {:?}", dovecot.log());
+    let log = dovecot.log();
+    let sessions = log.iter().filter(|line| line.contains("lmtp") && line.contains("Logged out")).count();
+    assert_eq!(sessions, 2, "one connection serves all");
 }
 
 #[test]
@@ -172,4 +172,44 @@ fn sieve_drops_a_repeat_by_the_token() {
     // Without a token nothing is a repeat.
     assert_all_delivered(&offer(spec(), &[message[0].clone(), message[0].clone()], b""));
     assert_eq!(dovecot.count("alice"), 4);
+}
+
+/// From the maildrop of one user into the mailbox of another, while the server is there and while it is not.
+#[test]
+fn i2_i3_what_is_fetched_goes_to_the_mail_server_once_and_waits_for_it() {
+    let Some(dovecot) = Dovecot::start(&["alice", "bob"]) else { return };
+    let place = Place::new();
+    let deliver_to = |socket: &Path| {
+        let account = Account { password: PASSWORD.to_owned(), ..Account::plain(dovecot.pop3, "none") };
+        place.configure(&account);
+        let text = fs::read_to_string(place.config()).unwrap();
+        let deliver = text.lines().find(|line| line.starts_with("deliver")).unwrap();
+        let target = format!("deliver = {{ lmtp = {:?}, recipient = \"bob\" }}", socket.to_str().unwrap());
+        fs::write(place.config(), text.replace(deliver, &target)).unwrap();
+    };
+    let link = place.path("lmtp");
+    deliver_to(&link);
+    let messages = corpus::messages(40);
+    dovecot.store("alice", &messages);
+    let ran = place.fetch();
+    assert_eq!(ran.code(), Some(69), "{ran:?}");
+    assert!(ran.stderr.contains("no connection to the socket"), "{ran:?}");
+    assert_eq!((dovecot.count("alice"), dovecot.count("bob")), (40, 0));
+
+    std::os::unix::fs::symlink(dovecot.lmtp_socket(), &link).unwrap();
+    place.fetch().ok();
+    place.fetch().ok();
+    assert_eq!(dovecot.count("alice"), 0, "left on the server");
+    let mut arrived: Vec<Vec<u8>> =
+        received(&dovecot.maildir("bob")).iter().map(|message| without_token(message)).collect();
+    let mut sent: Vec<Vec<u8>> = messages.iter().map(|message| as_sent(message)).collect();
+    arrived.sort();
+    sent.sort();
+    assert_same(&arrived, &sent);
+}
+
+fn without_token(message: &[u8]) -> Vec<u8> {
+    let end = message.iter().position(|octet| *octet == b'\n').unwrap();
+    assert!(message.starts_with(b"X-Fetchonce-Token: "), "{}", message[..end].escape_ascii());
+    message[end + 1..].to_vec()
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ pub(crate) struct Dovecot {
     pub(crate) lmtp: u16,
 }
 
+/// Where it takes mail, in its folder.
+const LMTP_SOCKET: &str = "run/lmtp";
 /// What a user's mailbox may hold; more is over quota.
 const QUOTA_MEGABYTES: u64 = 100;
 
@@ -78,7 +81,8 @@ impl Dovecot {
             let text = configuration(dir.path(), location, pop3, pop3s) + &lmtp_configuration(lmtp);
             fs::write(dir.path().join("dovecot.conf"), text).unwrap();
             let mut child = spawn(&program, dir.path());
-            if answers(&mut child, pop3) {
+            let lmtp_socket = dir.path().join(LMTP_SOCKET);
+            if is_ready(&mut child, &[pop3, pop3s, lmtp], &lmtp_socket) {
                 return Some(Self { dir, child, pop3, pop3s, lmtp });
             }
         }
@@ -107,7 +111,7 @@ impl Dovecot {
 
     /// The socket on which it takes mail.
     pub(crate) fn lmtp_socket(&self) -> PathBuf {
-        self.dir.path().join("run/lmtp")
+        self.dir.path().join(LMTP_SOCKET)
     }
 
     /// Lets a user's mailbox look as if it held more than it may.
@@ -227,11 +231,12 @@ fn spawn(program: &Path, folder: &Path) -> Child {
     command.spawn().unwrap()
 }
 
-/// Whether it takes connections before it ends.
-fn answers(child: &mut Child, port: u16) -> bool {
+/// Waits until it takes connections everywhere; false where it ended.
+fn is_ready(child: &mut Child, ports: &[u16], socket: &Path) -> bool {
+    let answers = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let end = Instant::now() + LONGEST_WAIT;
     while Instant::now() < end && child.try_wait().unwrap().is_none() {
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if ports.iter().all(answers) && UnixStream::connect(socket).is_ok() {
             return true;
         }
         std::thread::sleep(Duration::from_millis(10));
