@@ -1,4 +1,5 @@
-//! Handing a message to a program, with a crash at each step: whether it took it is never taken for granted.
+//! Handing messages to a program, with a crash at each step: whether it took one is never taken for granted, and a repeat
+//! has the token of what it repeats.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,9 +10,13 @@ use fetchonce::deliver::TargetError;
 use fetchonce::deliver::parcel::{Deliver, Outcome, Parcel, Promised, Settled, Source};
 use fetchonce::deliver::pipe::Pipe;
 use fetchonce::demo::Maildrop;
-use fetchonce::model::{DeliveryId, InDoubt, PipeTarget, Promise, Timestamp, Uid, limits};
+use fetchonce::model::{DeliveryId, InDoubt, PipeTarget, Promise, Target, Timestamp, Uid, limits};
+use fetchonce::policy::Keep;
 
-use crate::world::{Answer, HELD, Piped, Setting, SimHost, World};
+use crate::explore::{Crashes, Explorer, aftermath, maildrop};
+use crate::history::{Scenario, run, run_clean};
+use crate::targets::{explore, some_faults};
+use crate::world::{Answer, HELD, MAILDIR, Piped, Setting, SimHost, World};
 
 const MESSAGE: &[u8] = b"Subject: x\n\nhello\n";
 
@@ -69,6 +74,83 @@ fn a_program_is_never_believed_to_have_what_it_did_not_take() {
             let mut pipe = Pipe::new(&host, &target, "work", &[], Path::new(HELD));
             let promised = Promised { parcel: parcel(), promise: Promise::HandedOver, at: Timestamp(0) };
             assert_eq!(pipe.settle(&[promised]).expect("nothing is looked at"), [Settled::InDoubt]);
+        }
+    }
+}
+
+fn program(in_doubt: InDoubt) -> Target {
+    Target::Pipe(PipeTarget { in_doubt, ..target() })
+}
+
+fn tokens(world: &World) -> Vec<&str> {
+    world.piped.iter().map(|piped| piped.token.as_str()).collect()
+}
+
+fn is_each_once(world: &World) -> bool {
+    let tokens = tokens(world);
+    tokens.iter().all(|token| tokens.iter().filter(|other| *other == token).count() == 1)
+}
+
+/// I2, I3, I4: killed, or without power, at any step. Beside a Maildir, which nothing of it may disturb.
+#[test]
+fn a_program_that_drops_repeats_gets_every_message_once() {
+    let program = program(InDoubt::Redeliver);
+    let alone = explore(std::slice::from_ref(&program), 2, Crashes::One, &some_faults()[..1]);
+    let beside = explore(&[Target::maildir(MAILDIR), program], 1, Crashes::One, &some_faults()[3..]);
+    assert!(alone > 1000 && beside > 1000, "{alone} and {beside} histories");
+}
+
+/// Nothing is handed over twice where all went well, and after one crash no more than the one message that was under way.
+#[test]
+fn a_crash_repeats_one_message_at_most() {
+    let mail = maildrop(3, false);
+    let scenario = Scenario { targets: vec![program(InDoubt::Redeliver)], ..Scenario::new(Keep::None, &mail) };
+    let setting = Setting { take_snapshots: true, ..Setting::default() };
+    let ran = run(World::new(mail.clone()), &scenario, 0, setting);
+    assert!(ran.world.piped.len() == 3 && is_each_once(&ran.world));
+    let mut repeated = 0;
+    for (world, has_crashed) in aftermath(ran.snapshots, ran.world) {
+        let world = run_clean(world, &scenario, 1).expect("a clean run ends well");
+        let more = world.piped.len() - 3;
+        assert!(more <= usize::from(has_crashed), "{:?}", tokens(&world));
+        repeated += more;
+    }
+    assert!(repeated > 0, "no crash fell between the program and the record");
+}
+
+/// What may have been taken waits for the user's word, and nothing is deleted meanwhile that is not recorded.
+#[test]
+fn on_request_nothing_is_ever_handed_over_twice() {
+    let mail = maildrop(2, false);
+    for keep in [Keep::Forever, Keep::None] {
+        let scenario = Scenario { targets: vec![program(InDoubt::Hold)], ..Scenario::new(keep, &mail) };
+        for answer in [Answer::Takes, Answer::Refuses, Answer::TakesAndHangs] {
+            let setting = Setting { take_snapshots: true, answers: vec![answer], ..Setting::default() };
+            let ran = run(World::new(mail.clone()), &scenario, 0, setting);
+            for (mut world, _) in aftermath(ran.snapshots, ran.world) {
+                for clean in 1..3 {
+                    world = run_clean(world, &scenario, clean).expect("a clean run ends well");
+                    assert!(is_each_once(&world), "{answer:?}: {:?}", tokens(&world));
+                    assert!(world.lost_at_expunge.is_empty(), "{answer:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A program that refuses gets every message once in the end, and holds up no other.
+#[test]
+fn what_a_program_refuses_is_offered_again() {
+    let mail = maildrop(2, false);
+    let scenario = Scenario { targets: vec![program(InDoubt::Redeliver)], ..Scenario::new(Keep::None, &mail) };
+    let mut explorer = Explorer::default();
+    for answers in [vec![Answer::Refuses], vec![Answer::Takes, Answer::Refuses], vec![Answer::Refuses; 4]] {
+        let setting = Setting { take_snapshots: true, answers: answers.clone(), ..Setting::default() };
+        let ran = run(World::new(mail.clone()), &scenario, 0, setting);
+        let held = ran.outcome.expect("the index opens").summary.held;
+        assert_eq!(held, answers.iter().take(2).filter(|answer| **answer == Answer::Refuses).count() as u64);
+        for (world, _) in aftermath(ran.snapshots, ran.world) {
+            assert_eq!(explorer.end(world, &scenario, 1), Ok(()), "{answers:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What lies in each target, read apart from the program.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,15 +36,24 @@ impl World {
             Target::Maildir(folder) => self.in_maildir(&folder.path, layer),
             // The simulated messages have no date: they lie where the year of the fetch leads.
             Target::Eml(folder) => layer.contents(&self.disk, &folder.path.join("2023")),
-            Target::Pipe(pipe) => {
-                let taken = self.piped.iter().filter(|piped| piped.program == pipe.argv[0]);
-                taken.map(|piped| Arc::clone(&piped.content)).collect()
-            }
+            Target::Pipe(pipe) => self.in_program(&pipe.argv[0]),
             Target::Lmtp(_) => self.mailbox.messages.clone(),
             other => panic!("no reader of {other}"),
         };
         all.sort();
         all
+    }
+
+    /// What a program has that drops repeats by their token.
+    fn in_program(&self, program: &str) -> Contents {
+        let mut by_token = BTreeMap::new();
+        for piped in self.piped.iter().filter(|piped| piped.program == program) {
+            let line = format!("X-Fetchonce-Token: {}\n", piped.token);
+            let message = piped.content.strip_prefix(line.as_bytes()).expect("the token is in the header too");
+            let before = by_token.insert(&piped.token, message.to_vec());
+            assert!(before.is_none_or(|before| before == message), "another message has the same token");
+        }
+        by_token.into_values().map(Arc::new).collect()
     }
 
     fn in_maildir(&self, path: &Path, layer: Layer) -> Contents {

@@ -10,13 +10,13 @@ use crate::history::{Scenario, run};
 use crate::world::{Failure, MAILDIR, OTHER_MAILDIR, Setting, World};
 
 /// Faults between which the order of DELE, QUIT and the deliveries matters.
-fn some_faults() -> [Faults; 4] {
+pub(crate) fn some_faults() -> [Faults; 4] {
     let drop = |reply| Faults { drop_at_reply: Some(reply), ..Faults::default() };
     let delete_on_retr_quit = Faults { delete_on_retr_quit: true, ..Faults::default() };
     [Faults::default(), Faults { quit: Quit::AppliedUnanswered, ..Faults::default() }, drop(7), delete_on_retr_quit]
 }
 
-fn explore(targets: &[Target], messages: usize, crashes: Crashes, faults: &[Faults]) -> u64 {
+pub(crate) fn explore(targets: &[Target], messages: usize, crashes: Crashes, faults: &[Faults]) -> u64 {
     let mut explorer = Explorer::default();
     for keep in KEEPS {
         let mail = maildrop(messages, false);
