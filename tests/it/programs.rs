@@ -4,8 +4,11 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use fetchonce::content::Digester;
@@ -207,4 +210,84 @@ fn who_ignores_the_end_of_children_does_not_hide_it() {
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.folder.path());
     ran(&mut command).is_fine_and_silent();
     assert_eq!(home.mail("Mail").len(), 7);
+}
+
+/// A configuration that hands all mail to this script, which finds its own folder in `$0`.
+fn hand_to(home: &Home, script: &str, more: &str) {
+    let folder = home.path("taken");
+    fs::create_dir_all(&folder).unwrap();
+    let target = format!("deliver = {{ pipe = [\"sh\", \"-c\", {script:?}, {folder:?}]{more} }}");
+    let text = home.account("work").replace("deliver = \"maildir:Mail-work\"", &format!("{target}\nkeep = \"none\""));
+    assert!(text.contains(&target), "{text}");
+    home.configure(&text);
+}
+
+/// What was taken, without the token, sorted.
+fn taken(home: &Home) -> Vec<Vec<u8>> {
+    let folder = home.path("taken");
+    let content = |name: &String| {
+        let content = fs::read(folder.join(name)).unwrap();
+        let line = format!("X-Fetchonce-Token: {name}\n");
+        content.strip_prefix(line.as_bytes()).expect("the token is in the header too").to_vec()
+    };
+    let mut taken: Vec<Vec<u8>> = names_in(&folder).iter().map(content).collect();
+    taken.sort();
+    taken
+}
+
+const TAKE: &str = "cat >\"$0/$FETCHONCE_TOKEN\"";
+
+/// I3: what a program has is deleted on the server, and nothing else.
+#[test]
+fn i3_mail_goes_to_a_program_and_stays_where_it_is_refused() {
+    let home = Home::new();
+    hand_to(&home, "echo no room; exit 75", "");
+    home.run(&[]).failed(75, &["the program sh ended with exit code 75: no room", "0 of 7 delivered"]);
+    hand_to(&home, "exit 1", "");
+    home.run(&[]).failed(73, &["the program sh ended with exit code 1"]);
+    assert_eq!((taken(&home).len(), home.maildrop.lock().unwrap().messages.len()), (0, 7));
+    hand_to(&home, TAKE, "");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(taken(&home), Home::all_samples());
+    assert_eq!((home.retrieved(), home.maildrop.lock().unwrap().messages.len()), (7, 0));
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(taken(&home).len(), 7);
+}
+
+/// A program is never left with half a message that ends as a whole one does.
+#[test]
+fn a_program_reads_all_of_the_message_although_fetchonce_is_killed() {
+    let home = Home::new();
+    {
+        let mut maildrop = home.maildrop.lock().unwrap();
+        maildrop.messages.clear();
+        maildrop.add(&[b"Subject: large\n\n".to_vec(), b"a line of text\n".repeat(100_000)].concat());
+    }
+    let script = "mkfifo \"$0.go\"; cat <\"$0.go\"; cat >\"$0.tmp\"; mv \"$0.tmp\" \"$0/$FETCHONCE_TOKEN\"";
+    hand_to(&home, script, ", in_doubt = \"hold\"");
+    let mut command = home.std_command();
+    let mut child = command.args(["--config", "config.toml"]).stderr(Stdio::null()).spawn().unwrap();
+    let go = home.path("taken.go");
+    wait_for(|| go.exists());
+    // This waits until the program reads.
+    let go = fs::OpenOptions::new().write(true).open(go).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(go);
+    wait_for(|| !names_in(&home.path("taken")).is_empty());
+    let taken = taken(&home);
+    assert_eq!(taken[0].len(), "Subject: large\n\n".len() + 100_000 * "a line of text\n".len());
+
+    // Whether the program has it is not known to the next run: it is kept, and not handed over again.
+    let ran = home.run(&[]);
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    assert_eq!((names_in(&home.path("taken")).len(), home.maildrop.lock().unwrap().messages.len()), (1, 1), "{ran:?}");
+}
+
+fn wait_for(has_come: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(120);
+    while !has_come() {
+        assert!(Instant::now() < end, "it does not come");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
