@@ -216,7 +216,7 @@ fn who_ignores_the_end_of_children_does_not_hide_it() {
 fn hand_to(home: &Home, script: &str, more: &str) {
     let folder = home.path("taken");
     fs::create_dir_all(&folder).unwrap();
-    let target = format!("deliver = {{ pipe = [\"sh\", \"-c\", {script:?}, {folder:?}]{more} }}");
+    let target = format!("deliver = {{ pipe = [\"sh\", \"-c\", {script:?}, {:?}]{more} }}", folder.to_str().unwrap());
     let text = home.account("work").replace("deliver = \"maildir:Mail-work\"", &format!("{target}\nkeep = \"none\""));
     assert!(text.contains(&target), "{text}");
     home.configure(&text);
