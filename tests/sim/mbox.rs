@@ -222,6 +222,9 @@ struct Account {
     foreign: Vec<&'static str>,
     /// How often a reader took each of our messages away, by its text.
     removed: BTreeMap<&'static str, usize>,
+    /// Whether a reader cut the file back to where our first message began: then nothing tells that it was ever there, and
+    /// it comes again without a word.
+    is_cut_back: bool,
     /// Whether other programs met the file while it ended within a message: then they keep that fragment as mail.
     has_fragments: bool,
 }
@@ -253,6 +256,20 @@ fn written(at: usize) -> String {
 /// The message without what readers add.
 fn unmarked(message: &str) -> String {
     message.replace("Status: RO\nX-UID: 7\n", "")
+}
+
+/// The message without what readers add, and without what a power cut left of the next one.
+fn whole(message: &str) -> String {
+    let message = unmarked(message);
+    match message.split_once("\n\n\0") {
+        Some((whole, _)) => format!("{whole}\n\n"),
+        None => message,
+    }
+}
+
+/// The message with one empty line after it: other programs may have added some.
+fn ended(message: &str) -> String {
+    format!("{}\n\n", whole(message).trim_end_matches('\n'))
 }
 
 fn marked(message: &str) -> String {
@@ -288,9 +305,10 @@ fn act(world: &mut World, account: &mut Account, foreign: Foreign) {
             kept.map(|message| marked(message)).collect::<String>().into_bytes()
         }
         Foreign::RemovesAll | Foreign::RemovesFile => {
+            account.is_cut_back = foreign == Foreign::RemovesAll && account.foreign.is_empty();
             account.foreign.clear();
             for (at, ours) in ours.iter().enumerate().skip(1) {
-                let count = found.iter().filter(|message| unmarked(message) == *ours).count();
+                let count = found.iter().filter(|message| whole(message) == *ours).count();
                 *account.removed.entry(MESSAGES[at]).or_default() += count;
             }
             Vec::new()
@@ -341,8 +359,6 @@ fn check(journals: &Journals, world: &World, account: &Account, is_undisturbed: 
     if is_undisturbed && journal.lost.iter().any(|lost| *lost > 0) {
         return Err(Violation::FalselyTold(shown()));
     }
-    // Other programs may have added empty lines.
-    let ended = |message: &str| format!("{}\n\n", unmarked(message).trim_end_matches('\n'));
     let found: Vec<String> = messages(&content).iter().map(|message| ended(message)).collect();
     for (at, message) in MESSAGES.iter().enumerate() {
         let promised = MESSAGES.iter().filter(|other| *other == message).count();
@@ -353,7 +369,7 @@ fn check(journals: &Journals, world: &World, account: &Account, is_undisturbed: 
             return Err(Violation::Lost(shown()));
         }
         // One that is told to be lost was taken away, or not delivered at all: it is never there twice.
-        if present > promised || seen > promised + lost {
+        if present > promised || (seen > promised + lost && !account.is_cut_back) {
             return Err(Violation::Doubled(shown()));
         }
     }

@@ -138,7 +138,8 @@ impl Mbox<'_> {
         let mut reader = FileReader { file, at: 0 }.take(codec::FROM.len() as u64);
         reader.read_to_end(&mut start).map_err(TargetError::io("read", self.path()))?;
         let (is_one, is) = match self.target.compression {
-            None => (start == codec::FROM, "an mbox: it does not begin with `From `"),
+            // Zeros are what a power cut may leave of a first message to which others were added since.
+            None => (start == codec::FROM || start.starts_with(b"\0"), "an mbox: it does not begin with `From `"),
             Some(compression) => (archive::is_begun_by(compression, &start), "compressed as its name says"),
         };
         if start.is_empty() || is_one {

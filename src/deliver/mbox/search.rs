@@ -119,6 +119,8 @@ pub(super) struct Search<'k> {
     /// The start of the current line, as far as it can be a separator.
     line: Vec<u8>,
     line_at: u64,
+    /// Whether a message may begin here: not every reader sees one that does not follow an empty line.
+    is_after_empty: bool,
     at: u64,
     candidates: Vec<Candidate>,
     found: Vec<Match>,
@@ -132,10 +134,19 @@ struct Candidate {
 }
 
 impl<'k> Search<'k> {
-    /// A look for these messages, in an mbox from `at` on.
+    /// A look for these messages, in an mbox from `at` on, where a message may begin.
     pub(super) fn new(keys: &'k [Key], at: u64) -> Self {
         let longest_separator = keys.iter().map(|key| key.separator.len()).max().unwrap_or(0);
-        Self { keys, longest_separator, line: Vec::new(), line_at: at, at, candidates: Vec::new(), found: Vec::new() }
+        Self {
+            keys,
+            longest_separator,
+            line: Vec::new(),
+            line_at: at,
+            is_after_empty: true,
+            at,
+            candidates: Vec::new(),
+            found: Vec::new(),
+        }
     }
 
     /// Takes the next octets.
@@ -180,7 +191,8 @@ impl<'k> Search<'k> {
         self.at += part.len() as u64;
         if part.ends_with(b"\n") {
             let (at, line) = (self.line_at, std::mem::take(&mut self.line));
-            let begun = (0..keys.len()).filter(|key| keys[*key].separator == line);
+            let may_begin = std::mem::replace(&mut self.is_after_empty, line == b"\n");
+            let begun = (0..keys.len()).filter(|key| may_begin && keys[*key].separator == line);
             self.candidates.extend(begun.map(|key| Candidate {
                 place: Match { key, at },
                 print: Print::new(),
@@ -218,12 +230,15 @@ impl Candidate {
         self.follow(rest)
     }
 
-    /// The next message must begin there, maybe after further empty lines: a longer message that begins like this one is
-    /// another.
+    /// The next message must begin there, maybe after further empty lines, or the zeros that a power cut left of it: a longer
+    /// message that begins like this one is another.
     fn follow(&mut self, rest: &[u8]) -> Verdict {
         let seen = self.followed_by.unwrap_or(0);
         if seen == 0 && rest == b"\n" {
             return Verdict::Open;
+        }
+        if seen == 0 && rest.starts_with(b"\0") {
+            return Verdict::Found;
         }
         let expected = &FROM[seen..];
         let count = rest.len().min(expected.len());
