@@ -16,21 +16,27 @@
 //! - A file whose folder did not survive did not survive.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use crate::part::Part;
 
 /// Most power-cut outcomes taken of one state; above it, the extremes and each inode by itself.
 const MOST_OUTCOMES: usize = 48;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Disk {
-    inodes: BTreeMap<u64, Inode>,
-    names: BTreeMap<PathBuf, u64>,
-    durable_names: BTreeMap<PathBuf, u64>,
-    pending: Vec<NameOp>,
+    inodes: Part<BTreeMap<u64, Inode>>,
+    names: Part<Names>,
+    durable_names: Part<Names>,
+    pending: Part<Vec<NameOp>>,
     last_inode: u64,
 }
+
+/// Paths in the order of their octets: that of `Path` takes each path apart.
+type Names = BTreeMap<Arc<OsStr>, u64>;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Inode {
@@ -69,14 +75,14 @@ struct NameOp {
     inode: u64,
     /// A sync of its folder failed: later ones do not force it.
     failed: bool,
-    from: Option<PathBuf>,
-    to: Option<PathBuf>,
+    from: Option<Arc<OsStr>>,
+    to: Option<Arc<OsStr>>,
 }
 
 impl NameOp {
     /// The folder whose sync forces it.
     fn folder(&self) -> Option<&Path> {
-        self.to.as_deref().or(self.from.as_deref()).and_then(Path::parent)
+        self.to.as_deref().or(self.from.as_deref()).and_then(folder)
     }
 }
 
@@ -97,16 +103,15 @@ impl Disk {
         let inode = self.last_inode;
         let file = Inode { is_dir, data: Arc::default(), durable: None, failed: false, is_shared: false };
         self.inodes.insert(inode, file);
-        self.names.insert(path.to_owned(), inode);
-        self.pending.push(NameOp { inode, failed: false, from: None, to: Some(path.to_owned()) });
+        self.do_op(NameOp { inode, failed: false, from: None, to: Some(path.as_os_str().into()) });
         inode
     }
 
     pub(crate) fn create(&mut self, path: &Path, is_dir: bool) -> io::Result<u64> {
-        if self.names.contains_key(path) {
+        if self.names.contains_key(path.as_os_str()) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        if !path.parent().is_some_and(|parent| self.names.contains_key(parent)) {
+        if !path.parent().is_some_and(|parent| self.names.contains_key(parent.as_os_str())) {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(self.add(path, is_dir))
@@ -145,13 +150,13 @@ impl Disk {
 
     /// A sync of a folder fails.
     pub(crate) fn fail_dir(&mut self, path: &Path) {
-        for op in &mut self.pending {
+        for op in self.pending.iter_mut() {
             op.failed |= op.folder() == Some(path);
         }
     }
 
     pub(crate) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
-        if !self.names.contains_key(path) {
+        if !self.names.contains_key(path.as_os_str()) {
             return Err(io::ErrorKind::NotFound.into());
         }
         let mut forced: BTreeMap<u64, usize> = BTreeMap::new();
@@ -160,7 +165,7 @@ impl Disk {
                 forced.insert(op.inode, at);
             }
         }
-        let pending = std::mem::take(&mut self.pending);
+        let pending = std::mem::take(&mut *self.pending);
         for (at, op) in pending.into_iter().enumerate() {
             if forced.get(&op.inode).is_some_and(|last| at <= *last) {
                 apply(&mut self.durable_names, &op);
@@ -172,23 +177,28 @@ impl Disk {
     }
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
-        let inode = *self.names.get(from).ok_or(io::ErrorKind::NotFound)?;
-        if !replace && self.names.contains_key(to) {
+        let inode = *self.names.get(from.as_os_str()).ok_or(io::ErrorKind::NotFound)?;
+        if !replace && self.names.contains_key(to.as_os_str()) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.do_op(NameOp { inode, failed: false, from: Some(from.to_owned()), to: Some(to.to_owned()) });
+        self.do_op(NameOp {
+            inode,
+            failed: false,
+            from: Some(from.as_os_str().into()),
+            to: Some(to.as_os_str().into()),
+        });
         Ok(())
     }
 
     pub(crate) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let inode = *self.names.get(from).ok_or(io::ErrorKind::NotFound)?;
-        self.do_op(NameOp { inode, failed: false, from: None, to: Some(to.to_owned()) });
+        let inode = *self.names.get(from.as_os_str()).ok_or(io::ErrorKind::NotFound)?;
+        self.do_op(NameOp { inode, failed: false, from: None, to: Some(to.as_os_str().into()) });
         Ok(())
     }
 
     pub(crate) fn unlink(&mut self, path: &Path) -> io::Result<()> {
-        let inode = *self.names.get(path).ok_or(io::ErrorKind::NotFound)?;
-        self.do_op(NameOp { inode, failed: false, from: Some(path.to_owned()), to: None });
+        let inode = *self.names.get(path.as_os_str()).ok_or(io::ErrorKind::NotFound)?;
+        self.do_op(NameOp { inode, failed: false, from: Some(path.as_os_str().into()), to: None });
         Ok(())
     }
 
@@ -198,47 +208,54 @@ impl Disk {
     }
 
     pub(crate) fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        if !self.names.contains_key(path) {
+        if !self.names.contains_key(path.as_os_str()) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let within = |name: &&PathBuf| name.parent() == Some(path);
-        Ok(self.names.keys().filter(within).cloned().collect())
+        let within = self.names.keys().filter(|name| folder(name) == Some(path));
+        Ok(within.map(PathBuf::from).collect())
     }
 
     /// The inode, the content and whether it is a folder.
     pub(crate) fn look(&self, path: &Path) -> Option<(u64, Arc<Vec<u8>>, bool)> {
-        let inode = *self.names.get(path)?;
+        let inode = *self.names.get(path.as_os_str())?;
         let file = &self.inodes[&inode];
         Some((inode, Arc::clone(&file.data), file.is_dir))
     }
 
     /// What the files below a folder hold, as a reader sees them now.
     pub(crate) fn contents(&self, folder: &Path) -> Vec<Arc<Vec<u8>>> {
-        let below = |path: &Path| path.starts_with(folder);
-        let files = self.names.iter().filter(|(path, inode)| below(path) && !self.inodes[inode].is_dir);
-        files.map(|(_, inode)| Arc::clone(&self.inodes[inode].data)).collect()
+        self.files_below(&self.names, folder).map(|(_, file)| Arc::clone(&file.data)).collect()
     }
 
     /// What the files below a folder would hold after the worst power cut.
     pub(crate) fn durable_contents(&self, folder: &Path) -> Vec<Arc<Vec<u8>>> {
-        let files =
-            self.durable_names.iter().filter(|(path, inode)| path.starts_with(folder) && !self.inodes[inode].is_dir);
-        files.filter_map(|(_, inode)| self.inodes[inode].durable.clone()).collect()
+        self.files_below(&self.durable_names, folder).filter_map(|(_, file)| file.durable.clone()).collect()
     }
 
     /// The file names below a folder.
     pub(crate) fn files(&self, folder: &Path) -> Vec<PathBuf> {
-        let files = self.names.iter().filter(|(path, inode)| path.starts_with(folder) && !self.inodes[inode].is_dir);
-        files.map(|(path, _)| path.clone()).collect()
+        self.files_below(&self.names, folder).map(|(path, _)| path.into()).collect()
+    }
+
+    fn files_below<'d>(&'d self, names: &'d Names, folder: &Path) -> impl Iterator<Item = (&'d OsStr, &'d Inode)> {
+        let folder = folder.as_os_str().as_encoded_bytes();
+        let below =
+            move |path: &OsStr| path.as_encoded_bytes().strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"));
+        let files = names.iter().filter(move |(path, _)| below(path));
+        files.map(|(path, inode)| (&**path, &self.inodes[inode])).filter(|(_, file)| !file.is_dir)
     }
 
     /// A user moves a whole folder, durably.
     pub(crate) fn move_folder(&mut self, from: &Path, to: &Path) {
-        let moved = |path: &Path| path.strip_prefix(from).map_or_else(|_| path.to_owned(), |below| join(to, below));
+        let moved = |path: &OsStr| -> Arc<OsStr> {
+            Path::new(path)
+                .strip_prefix(from)
+                .map_or_else(|_| path.into(), |below| join(to, below).into_os_string().into())
+        };
         for names in [&mut self.names, &mut self.durable_names] {
-            *names = names.iter().map(|(path, inode)| (moved(path), *inode)).collect();
+            **names = names.iter().map(|(path, inode)| (moved(path), *inode)).collect();
         }
-        for op in &mut self.pending {
+        for op in self.pending.iter_mut() {
             op.from = op.from.as_deref().map(moved);
             op.to = op.to.as_deref().map(moved);
         }
@@ -246,7 +263,7 @@ impl Disk {
 
     /// Makes a user's own deletion or move durable at once, with what came before of the same file.
     pub(crate) fn settle_inode(&mut self, path_inode: u64) {
-        let pending = std::mem::take(&mut self.pending);
+        let pending = std::mem::take(&mut *self.pending);
         for op in pending {
             if op.inode == path_inode {
                 apply(&mut self.durable_names, &op);
@@ -281,11 +298,11 @@ impl Disk {
     /// What may be lost or kept: per inode its name operations, and per file its unsynced content.
     fn choices(&self) -> Vec<Choice> {
         let mut per_inode: BTreeMap<u64, usize> = BTreeMap::new();
-        for op in &self.pending {
+        for op in &*self.pending {
             *per_inode.entry(op.inode).or_default() += 1;
         }
         let mut choices: Vec<Choice> = per_inode.into_iter().map(|(inode, ops)| Choice::Names { inode, ops }).collect();
-        for (inode, file) in &self.inodes {
+        for (inode, file) in &*self.inodes {
             if file.is_unsynced() && self.names.values().any(|named| named == inode) {
                 choices.push(Choice::Content { inode: *inode, outcomes: file.outcomes() });
             }
@@ -309,26 +326,30 @@ impl Disk {
             }
         }
         disk.pending.clear();
-        let kept = std::mem::take(&mut disk.durable_names);
-        for (path, inode) in kept {
-            let has_folder = path.parent().is_none_or(|parent| disk.durable_names.contains_key(parent));
-            if has_folder {
-                disk.durable_names.insert(path, inode);
+        let mut kept = Names::new();
+        for (path, inode) in &*disk.durable_names {
+            if folder(path).is_none_or(|folder| kept.contains_key(folder.as_os_str())) {
+                kept.insert(Arc::clone(path), *inode);
             }
         }
-        disk.names = disk.durable_names.clone();
-        let named: BTreeSet<u64> = disk.names.values().copied().collect();
+        let named: BTreeSet<u64> = kept.values().copied().collect();
         disk.inodes.retain(|inode, _| named.contains(inode));
         for file in disk.inodes.values_mut() {
             file.data = file.durable.clone().unwrap_or_default();
             file.durable = Some(Arc::clone(&file.data));
         }
+        disk.names = Part::new(kept);
+        disk.durable_names = disk.names.clone();
         disk
     }
 }
 
+fn folder(path: &OsStr) -> Option<&Path> {
+    Path::new(path).parent()
+}
+
 /// `Path::join` gives a last slash to what is joined with nothing.
-fn join(to: &Path, below: &Path) -> PathBuf {
+pub(crate) fn join(to: &Path, below: &Path) -> PathBuf {
     if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) }
 }
 
@@ -355,14 +376,14 @@ fn digits(mut number: usize, choices: &[Choice]) -> Vec<usize> {
     digits
 }
 
-fn apply(names: &mut BTreeMap<PathBuf, u64>, op: &NameOp) {
+fn apply(names: &mut Names, op: &NameOp) {
     if let Some(from) = &op.from
         && names.get(from) == Some(&op.inode)
     {
         names.remove(from);
     }
     if let Some(to) = &op.to {
-        names.insert(to.clone(), op.inode);
+        names.insert(Arc::clone(to), op.inode);
     }
 }
 

@@ -1,12 +1,11 @@
 //! Every history of a bounded kind: each fault, each crash point, each outcome of a power cut, each reader.
 
 use std::collections::HashSet;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 
 use fetchonce::demo::{BadMessage, CutAt, Event as ServerEvent, Faults, ListOnly, Maildrop, MessageFault, Order, Quit};
 
 use crate::history::{CLEAN_RUNS, Scenario, Violation, check_end, run, run_clean};
+use crate::part::hash;
 use crate::world::{Reader, Setting, World};
 
 const READERS: [Reader; 3] = [Reader::Away, Reader::Moves, Reader::Removes];
@@ -142,12 +141,6 @@ pub(crate) fn aftermath(snapshots: Vec<World>, end: World) -> Vec<(World, bool)>
     }
     states.push((end, false));
     states
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Every single fault of a connection, for a session of `replies` replies about these messages.

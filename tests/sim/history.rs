@@ -112,7 +112,7 @@ pub(crate) struct Ran {
 
 /// Runs the program once; `run` counts the runs of the history from 0.
 pub(crate) fn run(mut world: World, scenario: &Scenario, run: usize, mut setting: Setting) -> Ran {
-    world.targets.clone_from(&scenario.targets);
+    (*world.targets).clone_from(&scenario.targets);
     if setting.connections.is_empty() {
         setting.connections = vec![scenario.server.clone(); 4];
     }

@@ -11,6 +11,7 @@ mod history;
 mod lmtp;
 mod mbox;
 mod mta;
+mod part;
 mod pipe;
 mod places;
 mod random;

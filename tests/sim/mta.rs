@@ -80,7 +80,7 @@ fn offer(connections: &[Faults], messages: usize) -> (Vec<Said>, Mailbox) {
     drop(mta);
     let world = host.finish().world;
     assert_eq!(world.in_target(&Target::Lmtp(spec()), Layer::Durable).len(), world.mailbox.messages.len());
-    (said, world.mailbox)
+    (said, (*world.mailbox).clone())
 }
 
 /// Delivered is there once, refused and rejected are not there, in doubt is either.

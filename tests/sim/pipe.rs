@@ -47,7 +47,7 @@ fn target() -> PipeTarget {
 
 fn taken(world: &World) -> bool {
     let content = Arc::new(MESSAGE.to_vec());
-    world.piped == [Piped { program: "maildrop".to_owned(), token: "token".to_owned(), content }]
+    *world.piped == [Piped { program: "maildrop".to_owned(), token: "token".to_owned(), content }]
 }
 
 #[test]

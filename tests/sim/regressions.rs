@@ -170,7 +170,7 @@ fn a_refusal_together_with_an_io_error_loses_and_doubles_nothing() {
     let mail = maildrop(&[message("u1", 1), message("u2", 2)]);
     let mut begun = Play::new(Keep::Forever, &mail);
     begun.run();
-    begun.world.maildrop = mail;
+    *begun.world.maildrop = mail;
     let setting = Setting { failure: Some(Failure::Refusal(0)), take_snapshots: true, ..Setting::default() };
     let steps = begun.clone().run_in(setting).snapshots.len();
     for keep in KEEPS {
@@ -201,7 +201,7 @@ fn a_held_message_that_the_server_renumbers_is_delivered_once() {
         let mail = maildrop(&[message("u1", 1), message("u2", 2)]);
         let mut play = Play::new(keep, &mail);
         play.run();
-        play.world.maildrop = mail;
+        *play.world.maildrop = mail;
         play.run_refused();
         for (at, message) in play.world.maildrop.messages.iter_mut().enumerate() {
             message.uid = format!("v{at}").into_bytes();
@@ -239,7 +239,7 @@ fn check_skipped(mut play: Play, skipped: &Message, others: &[&Message]) {
 fn skipping_one_of_a_unique_id_that_is_listed_twice_holds_up_no_other() {
     let [good, bad, rest] = [message("u", 2), message("u", 1), message("z", 3)];
     let mut play = Play::new(Keep::Forever, &maildrop(&[good.clone(), bad.clone(), rest.clone()]));
-    play.world.maildrop = maildrop(&[good.clone(), bad.clone(), rest.clone()]);
+    *play.world.maildrop = maildrop(&[good.clone(), bad.clone(), rest.clone()]);
     play.scenario.breaks = breaks(Verb::Retr, &bad);
     for _ in 0..3 {
         play.run();
@@ -255,7 +255,7 @@ fn skipping_the_new_message_of_a_reused_unique_id_holds_up_no_other() {
     let mut play = Play::new(Keep::Forever, &maildrop(&[old.clone(), bad.clone(), rest.clone()]));
     play.arrive(&old);
     play.run();
-    play.world.maildrop = maildrop(&[bad.clone(), rest.clone()]);
+    *play.world.maildrop = maildrop(&[bad.clone(), rest.clone()]);
     play.scenario.breaks = breaks(Verb::Retr, &bad);
     for _ in 0..3 {
         play.run();
@@ -284,7 +284,7 @@ fn a_bad_message_among_copies_of_its_unique_id_holds_up_no_other() {
     for keep in KEEPS {
         for bad in 0..3 {
             let mut play = Play::new(keep, &maildrop(&messages));
-            play.world.maildrop = maildrop(&messages);
+            *play.world.maildrop = maildrop(&messages);
             let others: Vec<&Message> = messages.iter().filter(|message| **message != messages[bad]).collect();
             check_bad_holds_up_no_other(play, &messages[bad], &others, keep);
         }
@@ -299,7 +299,7 @@ fn a_bad_message_under_a_reused_unique_id_holds_up_no_other() {
         let mut play = Play::new(keep, &maildrop(&[old.clone(), bad.clone(), rest.clone()]));
         play.arrive(&old);
         play.run();
-        play.world.maildrop = maildrop(&[bad.clone(), rest.clone()]);
+        *play.world.maildrop = maildrop(&[bad.clone(), rest.clone()]);
         check_bad_holds_up_no_other(play, &bad, &[&rest], keep);
     }
 }
@@ -311,7 +311,7 @@ fn identical_copies_of_one_unique_id_are_delivered_once_and_come_to_rest_when_th
     for no_top in [false, true] {
         let mut play = Play::new(Keep::Forever, &maildrop(&copies[..1]));
         play.scenario.server = Faults { no_top, ..Faults::default() };
-        play.world.maildrop = maildrop(&copies);
+        *play.world.maildrop = maildrop(&copies);
         play.run();
         assert_eq!(play.count(&copies[0]), 1);
         play.scenario.later_server = "elsewhere";
@@ -324,12 +324,12 @@ fn identical_copies_of_one_unique_id_are_delivered_once_and_come_to_rest_when_th
 fn identical_copies_of_one_unique_id_come_to_rest_when_their_number_changes() {
     let [copy, other] = [message("u", 1), message("u", 2)];
     let mut play = Play::new(Keep::Forever, &maildrop(std::slice::from_ref(&copy)));
-    play.world.maildrop = maildrop(&[copy.clone(), copy.clone()]);
+    *play.world.maildrop = maildrop(&[copy.clone(), copy.clone()]);
     play.run();
     let mut fewer = play.clone();
     fewer.world.maildrop.messages.pop();
     assert_eq!(fewer.finish(), Ok(()), "one copy less");
-    play.world.maildrop = maildrop(&[other.clone(), copy.clone(), copy.clone()]);
+    *play.world.maildrop = maildrop(&[other.clone(), copy.clone(), copy.clone()]);
     play.scenario.expected = expected(&maildrop(&[copy, other]));
     assert_eq!(play.finish(), Ok(()), "one message more");
 }
@@ -342,7 +342,7 @@ fn messages_of_one_unique_id_come_to_rest_after_a_session_was_lost_between_them(
         for lost_at in &messages {
             for reversed in [false, true] {
                 let mut play = Play::new(keep, &maildrop(&messages));
-                play.world.maildrop = maildrop(&messages);
+                *play.world.maildrop = maildrop(&messages);
                 play.scenario.breaks = breaks(Verb::Retr, lost_at);
                 play.run();
                 play.scenario.breaks.clear();
@@ -361,7 +361,7 @@ fn messages_of_one_unique_id_come_to_rest_when_one_of_them_is_deleted() {
     let messages = [message("u", 1), message("u", 22), message("u", 333)];
     for deleted in 0..3 {
         let mut play = Play::new(Keep::Forever, &maildrop(&messages));
-        play.world.maildrop = maildrop(&messages);
+        *play.world.maildrop = maildrop(&messages);
         play.run();
         play.world.maildrop.messages.remove(deleted);
         assert_eq!(play.clone().finish(), Ok(()), "message {deleted} deleted");
@@ -446,7 +446,7 @@ fn a_held_file_that_is_removed_is_fetched_again_and_stops_nothing() {
             for removed in [0, 1] {
                 let mut play = Play::new(keep, &maildrop(&[first.clone(), second.clone(), new.clone()]));
                 play.run();
-                play.world.maildrop = maildrop(&[first.clone(), second.clone()]);
+                *play.world.maildrop = maildrop(&[first.clone(), second.clone()]);
                 play.run_refused();
                 remove_held(&mut play.world, removed);
                 play.arrive(&new);
@@ -468,7 +468,7 @@ fn a_held_file_that_is_removed_after_its_message_stops_nothing() {
     play.arrive(&lost);
     play.run_refused();
     remove_held(&mut play.world, 0);
-    play.world.maildrop = maildrop(&[new]);
+    *play.world.maildrop = maildrop(&[new]);
     assert_eq!(play.finish(), Ok(()));
 }
 
@@ -485,7 +485,7 @@ fn a_clock_that_goes_back_for_a_run_ages_no_mail() {
     let mail = maildrop(&[message("u1", 1)]);
     for runs_in_1970 in [1, 3] {
         let mut play = Play::new(Keep::Days(30), &mail);
-        play.world.maildrop = mail.clone();
+        *play.world.maildrop = mail.clone();
         play.run();
         let right = play.world.now + DAY;
         play.world.now = 0;
@@ -514,7 +514,7 @@ fn a_limit_of_one_is_not_used_up_by_a_message_that_the_server_refuses() {
     let messages = [message("u1", 1), message("u2", 2), message("u3", 3)];
     for fault in [MessageFault::RetrRefused, MessageFault::RetrCut] {
         let mut play = Play::new(Keep::Forever, &maildrop(&messages));
-        play.world.maildrop = maildrop(&messages);
+        *play.world.maildrop = maildrop(&messages);
         play.scenario.limit = Some(1);
         let bad_message = Some(BadMessage { uid: messages[0].uid.clone(), fault });
         play.scenario.server = Faults { bad_message, ..Faults::default() };

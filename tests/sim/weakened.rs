@@ -136,7 +136,7 @@ fn with_a_reused_uid(left_out: Option<LeftOut>) -> Result<(), Violation> {
     world.maildrop.messages.clear();
     world.maildrop.add_with_uid(&first.uid, b"Subject: 9\nStatus: RO\n\n.line 9\n");
     assert_eq!(world.maildrop.messages[0].octets(), first.octets());
-    scenario.expected = [old, world.maildrop.clone()].iter().flat_map(crate::history::expected).collect();
+    scenario.expected = [&old, &*world.maildrop].into_iter().flat_map(crate::history::expected).collect();
     scenario.expected.sort();
     world.now += 2 * 24 * 3600;
     let claimed = [(first.uid, Arc::clone(&first.wire))].into();

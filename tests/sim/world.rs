@@ -13,8 +13,9 @@ use fetchonce::host::{
 };
 use fetchonce::model::{Locking, Octets, Target, Timestamp};
 
-use crate::disk::Disk;
+use crate::disk::{self, Disk};
 use crate::lmtp::{self, Mailbox};
+use crate::part::Part;
 use crate::places::Layer;
 use crate::rows::Image;
 use crate::shared::SimShared;
@@ -34,23 +35,23 @@ pub(crate) const LMTP: &str = "/run/lmtp";
 pub(crate) struct World {
     pub(crate) disk: Disk,
     /// The index as of its last durable commit.
-    pub(crate) index: Option<Arc<Image>>,
-    pub(crate) maildrop: Maildrop,
+    pub(crate) index: Option<Part<Image>>,
+    pub(crate) maildrop: Part<Maildrop>,
     /// What the mail server has.
-    pub(crate) mailbox: Mailbox,
+    pub(crate) mailbox: Part<Mailbox>,
     pub(crate) now: i64,
     /// The number of the run, and of its random values so far: names depend on nothing else.
     entropy: (u32, u32),
     /// Stored contents that a mail reader removed for good.
-    pub(crate) removed: Vec<Arc<Vec<u8>>>,
+    pub(crate) removed: Part<Vec<Arc<Vec<u8>>>>,
     /// What the server expunged at this client's wish.
-    pub(crate) expunged: Vec<Message>,
+    pub(crate) expunged: Part<Vec<Message>>,
     /// Messages that were expunged while the durable layer did not hold them.
-    pub(crate) lost_at_expunge: Vec<Message>,
+    pub(crate) lost_at_expunge: Part<Vec<Message>>,
     /// Where mail is delivered to in this history.
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Part<Vec<Target>>,
     /// What programs took, durably.
-    pub(crate) piped: Vec<Piped>,
+    pub(crate) piped: Part<Vec<Piped>>,
 }
 
 /// A message that a program took.
@@ -67,15 +68,15 @@ impl World {
         Self {
             disk: Disk::with_folder(Path::new(ROOT)),
             index: None,
-            maildrop,
-            mailbox: Mailbox::default(),
+            maildrop: Part::new(maildrop),
+            mailbox: Part::default(),
             now: 1_700_000_000,
             entropy: (0, 0),
-            removed: Vec::new(),
-            expunged: Vec::new(),
-            lost_at_expunge: Vec::new(),
-            targets: vec![Target::maildir(MAILDIR)],
-            piped: Vec::new(),
+            removed: Part::default(),
+            expunged: Part::default(),
+            lost_at_expunge: Part::default(),
+            targets: Part::new(vec![Target::maildir(MAILDIR)]),
+            piped: Part::default(),
         }
     }
 
@@ -349,7 +350,7 @@ impl Shared {
 
 /// The path that a spelling means.
 fn real(path: &Path) -> PathBuf {
-    path.strip_prefix(ALIAS).map_or_else(|_| path.to_owned(), |below| Path::new(MAILDIR).join(below))
+    path.strip_prefix(ALIAS).map_or_else(|_| path.to_owned(), |below| disk::join(Path::new(MAILDIR), below))
 }
 
 impl Host for SimHost {
@@ -525,10 +526,10 @@ impl Host for SimHost {
     fn committed(&self, image: &mut dyn FnMut() -> Vec<u8>) {
         let mut shared = self.step();
         shared.commits += 1;
-        let image = Image::new(image());
+        let image = Image::of(image());
         let is_intent = shared.left_out == Some(LeftOut::IntentCommit) && image.rows().has_intent();
         if !is_intent {
-            shared.world.index = Some(Arc::new(image));
+            shared.world.index = Some(image);
         }
     }
 }
