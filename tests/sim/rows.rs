@@ -11,6 +11,9 @@ use rusqlite::types::ValueRef;
 
 use crate::part::{Part, hash};
 
+/// Images that a thread keeps: some hundred megabytes.
+const MOST_KNOWN: usize = 4000;
+
 thread_local! {
     /// Most commits of a simulation were made before, octet for octet.
     static KNOWN: RefCell<HashMap<u64, Part<Image>>> = RefCell::default();
@@ -26,7 +29,12 @@ impl Image {
     pub(crate) fn of(bytes: Vec<u8>) -> Part<Self> {
         let key = hash(&bytes);
         let image = || Part::new(Self { bytes, rows: OnceLock::new() });
-        KNOWN.with_borrow_mut(|known| known.entry(key).or_insert_with(image).clone())
+        KNOWN.with_borrow_mut(|known| {
+            if known.len() == MOST_KNOWN {
+                known.clear();
+            }
+            known.entry(key).or_insert_with(image).clone()
+        })
     }
 
     pub(crate) fn rows(&self) -> &Rows {
