@@ -17,6 +17,7 @@ use crate::config::{
 use crate::index::Identity;
 use crate::model::{Target, escaped, limits, quoted};
 use crate::report::Exit;
+use crate::route::Routes;
 
 /// Where the password of a one-shot fetch is looked for before anybody is asked.
 const PASSWORD_VARIABLE: &str = "FETCHONCE_PASSWORD";
@@ -69,6 +70,12 @@ impl Chosen {
         let is_configured = self.file.is_some();
         let folders = Folder::of(&account.deliver);
         Place { name: name.clone(), files, folders, program: program.clone(), is_configured, again }
+    }
+
+    /// Whether standard output is a mailbox.
+    pub(super) fn delivers_to_stdout(&self) -> bool {
+        let is_stdout = |target: &Target| matches!(target, Target::Stdout(_));
+        self.accounts.iter().any(|account| account.deliver.iter().any(is_stdout))
     }
 
     /// The same for a check: what was mended is to be checked again.
@@ -281,7 +288,9 @@ impl Global {
             ca_file: args.ca_file.clone(),
             user,
             password,
+            routes: Routes::to_all(deliver.len()),
             deliver,
+            trace_headers: Vec::new(),
             keep: keep.unwrap_or_default(),
             timeout: limits::SILENCE,
             deadline: limits::RUN,

@@ -21,12 +21,11 @@ use crate::deliver::folders::create_dirs;
 use crate::fetch::{self, Destination, Job, Outcome};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
-use crate::model::{FileStyle, Target, shown_path};
+use crate::model::{FileStyle, shown_path};
 use crate::plan::Rules;
 use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
 use crate::report::{Exit, Summary};
-use crate::route::Routes;
 
 /// Accounts fetched side by side where the command line does not say it.
 const JOBS: usize = 4;
@@ -65,6 +64,10 @@ pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<
         if says_nothing_of_mail { failure } else { failure.with_state(&Summary::default()) }
     };
     let chosen = global.choose(&args.accounts, &args.one_shot, purpose).map_err(is_safe)?;
+    if args.json && !args.dry_run && chosen.delivers_to_stdout() {
+        let hint = "leave `--json` out, or deliver to a file";
+        return Err(Failure::usage("`--json` and the target `stdout:` would write into one another", hint));
+    }
     let width = chosen.accounts.iter().map(|account| account.name.as_str().len()).max().unwrap_or(0);
     let works: Vec<Work> = chosen.accounts.iter().map(|account| prepare(world, account, &chosen, args)).collect();
     if !args.dry_run && !works.is_empty() {
@@ -195,7 +198,7 @@ impl Fetching<'_> {
         {
             remember(lock, &index, &place)?;
         }
-        let destination = || destination(&account.deliver, &place, &self.chosen.secret_variables);
+        let destination = || destination(&account, &place, &self.chosen.secret_variables);
         let deliver = (!self.args.dry_run).then(destination).flatten();
         let mut job = job(account, identity, password, deliver, self.args.limit);
         job.tracer = self.world.tracer(&place.name);
@@ -267,16 +270,16 @@ pub(super) fn endpoint(account: &Account) -> Endpoint {
 }
 
 /// Where a run delivers to; nowhere, where there is no target.
-fn destination(targets: &[Target], place: &Place, secret_variables: &[String]) -> Option<Destination> {
+fn destination(account: &Account, place: &Place, secret_variables: &[String]) -> Option<Destination> {
     let destination = || Destination {
-        targets: targets.to_vec(),
+        targets: account.deliver.clone(),
         held: place.files.held.clone(),
         quarantine: place.files.quarantine.clone(),
-        routes: Routes::to_all(targets.len()),
-        trace_headers: Vec::new(),
+        routes: account.routes.clone(),
+        trace_headers: account.trace_headers.clone(),
         secret_variables: secret_variables.to_vec(),
     };
-    (!targets.is_empty()).then(destination)
+    (!account.deliver.is_empty()).then(destination)
 }
 
 fn job(

@@ -39,14 +39,18 @@ impl Checker<'_> {
     fn account(&self, raw: RawAccount) -> Result<Account, ConfigError> {
         let tls = self.optional(raw.tls.as_ref(), |text| tls(text))?.unwrap_or_default();
         let user = self.value(&raw.user, |text| names::user(text))?;
+        let mut deliver = self.own_targets(&raw.deliver, &user)?;
+        let routes = self.routes(&raw, &user, &mut deliver)?;
         Ok(Account {
+            trace_headers: self.trace_headers(&raw)?,
             name: self.value(&raw.name, |text| text.parse())?,
             server: self.value(&raw.server, |text| names::server(text))?,
             port: self.optional(raw.port.as_ref(), |number| port(*number))?.unwrap_or_else(|| tls.default_port()),
             tls,
             allow_cleartext: raw.allow_cleartext.is_some_and(|entry| entry.value),
             ca_file: self.optional(raw.ca_file.as_ref(), |text| self.path(text))?,
-            deliver: self.targets(&raw.deliver, &user)?,
+            deliver,
+            routes,
             user,
             password: self.optional(raw.password.as_ref(), |raw| self.password(raw))?.unwrap_or(PasswordSource::Prompt),
             keep: self.optional(raw.keep.as_ref(), |text| super::keep::parse_keep(text))?.unwrap_or_default(),

@@ -6,7 +6,7 @@ use super::check::{Checker, one_of, time};
 use super::error::{ConfigError, ValueError};
 use super::raw::{Entry, RawOptions, RawPlace, RawTarget};
 use super::target::{Words, add, envelope_address, smtp};
-use crate::model::{Dialect, FileStyle, InDoubt, Locking, Mtime, Target};
+use crate::model::{Dialect, FileStyle, InDoubt, Locking, MATCHED_RECIPIENT, Mtime, Target};
 
 /// Permissions of a file that none beyond these has.
 const MOST_MODE: u32 = 0o777;
@@ -14,6 +14,18 @@ const MOST_MODE: u32 = 0o777;
 const LEAST_MODE: u32 = 0o600;
 
 impl Checker<'_> {
+    /// The targets of what no rule takes.
+    pub(super) fn own_targets(&self, raw: &[Entry<RawTarget>], user: &str) -> Result<Vec<Target>, ConfigError> {
+        let targets = self.targets(raw, user)?;
+        if let Some((_, entry)) = targets.iter().zip(raw).find(|(target, _)| target.wants_recipient()) {
+            let problem =
+                ValueError::new(format!("`{MATCHED_RECIPIENT}` stands for the address by which a rule holds"));
+            let hint = "name a recipient here, and write `{recipient}` into a `route` that asks for one";
+            return self.value(entry, |_| Err(problem.with_hint(hint)));
+        }
+        Ok(targets)
+    }
+
     pub(super) fn targets(&self, raw: &[Entry<RawTarget>], user: &str) -> Result<Vec<Target>, ConfigError> {
         let mut targets = Vec::with_capacity(raw.len());
         for entry in raw {

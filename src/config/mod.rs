@@ -28,6 +28,8 @@ pub mod keys;
 mod names;
 mod password;
 mod raw;
+mod route;
+mod size;
 mod target;
 mod url;
 
@@ -42,7 +44,8 @@ use std::time::Duration;
 use directories::{BaseDirs, ProjectDirs};
 use secrecy::zeroize::Zeroizing;
 
-use crate::model::{Target, quoted};
+use crate::model::{Target, TraceHeader, quoted};
+use crate::route::Routes;
 
 pub use error::{ConfigError, ConfigErrorKind, ValueError};
 pub use keep::parse_keep;
@@ -88,8 +91,13 @@ pub struct Account {
     pub user: String,
     /// Where the password comes from.
     pub password: PasswordSource,
-    /// Where the mail goes: somewhere in every valid configuration, and in a one-shot that does more than look.
+    /// All its targets, each place once: its own ones, and those of its routes. There is one in every valid
+    /// configuration, and in a one-shot that does more than look.
     pub deliver: Vec<Target>,
+    /// Which of the targets a message goes to.
+    pub routes: Routes,
+    /// What is put before each message.
+    pub trace_headers: Vec<TraceHeader>,
     /// How long delivered mail stays on the server.
     pub keep: crate::policy::Keep,
     /// Longest silence on the wire, [`SHORTEST_TIME`] to [`LONGEST_TIME`].

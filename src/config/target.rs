@@ -141,7 +141,7 @@ impl Words<'_> {
 
     /// The account's user, for a server that knows its users by any name.
     pub(super) fn lmtp_user(self) -> Option<String> {
-        self.user.map(str::to_owned)
+        self.user.filter(|user| *user != MATCHED_RECIPIENT).map(str::to_owned)
     }
 
     /// The account's user where it is an address.
@@ -187,12 +187,12 @@ fn tcp(text: &str, default_port: u16, hint: &'static str) -> Result<MtaAddress, 
 
 /// Checks an address that is to stand in an envelope.
 pub(super) fn envelope_address(text: &str) -> Result<String, ValueError> {
-    let is_plain = |octet: u8| octet.is_ascii_graphic() && !b"<>".contains(&octet);
+    let is_plain = |c: char| !(c.is_control() || c.is_whitespace() || "<>".contains(c));
     let fits = (1..=limits::ADDRESS_OCTETS).contains(&text.len());
-    if fits && text.bytes().all(is_plain) && (text == MATCHED_RECIPIENT || !text.contains(['{', '}'])) {
+    if fits && text.chars().all(is_plain) && (text == MATCHED_RECIPIENT || !text.contains(['{', '}'])) {
         return Ok(text.to_owned());
     }
-    Err(ValueError::new("not an address").with_hint("write it alone and in ASCII, for example `alice@example.com`"))
+    Err(ValueError::new("not an address").with_hint("write it alone, for example `alice@example.com`"))
 }
 
 fn text_of(text: &OsStr) -> Result<&str, ValueError> {

@@ -161,6 +161,8 @@ fn every_key_of_the_configuration_is_documented() {
         ("keys of an account", &keys::ACCOUNT),
         ("keys of a password", &keys::PASSWORD),
         ("keys of a target", &keys::DELIVER),
+        ("keys of a rule", &keys::ROUTE),
+        ("keys of a header in a rule", &keys::HEADER),
     ] {
         page = with_part(&page, part, &table_of_keys(keys));
     }

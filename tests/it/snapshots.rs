@@ -360,6 +360,7 @@ fn command_line() {
         "fetchonce pop3s://alice@pop.example.com --into Mail",
         "fetchonce pop3s://alice@pop.example.com --into maildir:Mail --into maildir:./Mail/",
         "fetchonce pop3s://alice@pop.example.com --into smtp:mail.example.com",
+        "fetchonce pop3s://alice@pop.example.com --into stdout: --json",
         "fetchonce pop3s://alice@pop.example.com --into maildir:Mail --keep soon",
         "fetchonce work --into maildir:Mail",
     ] {

@@ -54,6 +54,16 @@ pub(super) fn page() -> String {
         "Of several targets, `deliver = [\"maildir:~/Mail\", { mbox = \"~/archive.zst\" }]`, each gets every message, and \
          each delivery is recorded by itself.",
     );
+    page.section("ROUTES");
+    page.paragraph(
+        "A `route` is a rule that chooses other targets for some of the mail, or skips it. The rules are asked in their \
+         order, and the first one that holds decides; what no rule takes goes to the account's own `deliver`. Conditions of \
+         a rule must all hold, of a list in one of them one must. In `recipient`, `list_id` and `matches` a `*` stands for any \
+         characters; the case of letters counts nowhere. A field with several addresses is taken for each of them.",
+    );
+    keys_of(&mut page, &keys::ROUTE);
+    page.paragraph("The keys of a `header`:");
+    keys_of(&mut page, &keys::HEADER);
     page.section("EXAMPLE");
     page.example(keys::EXAMPLE);
     page.section("SEE ALSO");

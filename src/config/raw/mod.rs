@@ -3,6 +3,7 @@
 //! This room walks the parser's tree instead of deriving the shape with serde: serde's messages quote the value that
 //! does not fit, which may be a password (I9), and do not say where an unknown key stands.
 
+mod route;
 mod target;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrorKind, ValueError, dotted, nearest};
 use super::keys::{self, Key};
+pub(super) use route::{RawHeader, RawRoute, RawTest};
 pub(super) use target::{RawOptions, RawPlace, RawTarget};
 
 /// A value with its dotted key and the offset of the octet where the key begins.
@@ -49,6 +51,10 @@ pub(super) struct RawAccount {
     pub(super) password: Option<Entry<RawPassword>>,
     /// Never empty.
     pub(super) deliver: Vec<Entry<RawTarget>>,
+    /// In the order of the file.
+    pub(super) routes: Vec<Entry<RawRoute>>,
+    pub(super) recipient_headers: Option<Entry<Vec<String>>>,
+    pub(super) trace_headers: Option<Entry<Vec<String>>>,
     pub(super) keep: Option<Entry<String>>,
     pub(super) timeout: Option<Entry<String>>,
     pub(super) deadline: Option<Entry<String>>,
@@ -158,6 +164,23 @@ fn words(value: Spanned<DeValue<'_>>) -> Result<Vec<String>, Mismatch> {
     };
     let word = |item: Spanned<DeValue<'_>>| text(item).map_err(|error| mismatch(error.offset));
     items.into_iter().map(word).collect()
+}
+
+/// A text, or a list of texts.
+fn texts(value: Spanned<DeValue<'_>>) -> Result<Vec<String>, Mismatch> {
+    let mismatch = |offset| Mismatch {
+        wanted: "text or a list of texts",
+        hint: Some("write each text in double quotes, `[\"one\", \"another\"]`"),
+        offset,
+    };
+    let offset = value.span().start;
+    match value.into_inner() {
+        DeValue::String(text) => Ok(vec![text.into_owned()]),
+        DeValue::Array(items) => {
+            items.into_iter().map(|item| text(item).map_err(|error| mismatch(error.offset))).collect()
+        }
+        _ => Err(mismatch(offset)),
+    }
 }
 
 fn table(value: Spanned<DeValue<'_>>) -> Result<DeTable<'_>, Mismatch> {
@@ -319,6 +342,9 @@ impl<'a> Section<'a> {
             user: self.take_required("user", "alice@example.com")?,
             password: self.password()?,
             deliver: self.targets()?.ok_or_else(|| self.lacks("deliver", "maildir:~/Mail"))?,
+            routes: self.routes()?,
+            recipient_headers: self.take("recipient_headers", texts)?,
+            trace_headers: self.take("trace_headers", texts)?,
             keep: self.take("keep", text)?,
             timeout: self.take("timeout", text)?,
             deadline: self.take("deadline", text)?,

@@ -1,6 +1,7 @@
 //! The configuration as a whole: what is read, and that every mistake is named, placed and explained without its value.
 
 use std::ffi::OsStr;
+mod routes;
 mod targets;
 
 use std::fs::{self, Permissions};
