@@ -94,6 +94,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file of yours, without passwords and mail')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON object a line')
             [CompletionResult]::new('--allow-cleartext', '--allow-cleartext', [CompletionResultType]::ParameterName, 'Send the password without TLS, to any host: everyone on the way can read it')
+            [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show of each new message the header fields that matter, the route that takes it, and where it goes')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

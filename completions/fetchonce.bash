@@ -414,7 +414,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__list)
-            opts="-h --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
+            opts="-h --json --into --keep --password-command --ca-file --tls --allow-cleartext --explain --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

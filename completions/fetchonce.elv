@@ -89,6 +89,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --trace 'Append what is said on each connection to a file of yours, without passwords and mail'
             cand --json 'Print one JSON object a line'
             cand --allow-cleartext 'Send the password without TLS, to any host: everyone on the way can read it'
+            cand --explain 'Show of each new message the header fields that matter, the route that takes it, and where it goes'
             cand -h 'Print help'
             cand --help 'Print help'
         }

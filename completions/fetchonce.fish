@@ -105,6 +105,7 @@ journald\t''"
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l json -d 'Print one JSON object a line'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l allow-cleartext -d 'Send the password without TLS, to any host: everyone on the way can read it'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l explain -d 'Show of each new message the header fields that matter, the route that takes it, and where it goes'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r

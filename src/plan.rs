@@ -33,6 +33,8 @@ pub struct Facts {
     pub top: bool,
     /// Most messages to fetch; what is only fetched to be deleted does not count.
     pub limit: Option<usize>,
+    /// What the account's rules leave on the server, unless it was delivered before.
+    pub left_out: HashSet<MessageNumber>,
 }
 
 /// What TOP said of a message of this session.
@@ -77,6 +79,8 @@ pub enum Reason {
     Untrusted,
     /// The user asked never to fetch it.
     Skipped,
+    /// A rule of the account leaves it on the server.
+    LeftOut,
     /// It cost sessions their QUIT; not before its time.
     BackingOff,
     /// It cost sessions their QUIT; fetched last, in a session of its own.
@@ -142,6 +146,13 @@ impl FetchRow {
             Self::Fresh(at) => fresh.get(at).copied(),
             Self::Expected(_) => None,
         }
+    }
+
+    /// Whether rules may leave the message on the server. What was delivered once is fetched whatever they say, to be told
+    /// apart or to be deleted.
+    #[must_use]
+    pub fn may_be_left_out(self) -> bool {
+        !matches!(self, Self::Expected(_))
     }
 
     /// The row that is known without [`Plan::fresh`].
@@ -344,6 +355,8 @@ impl<'a> Reconciler<'a> {
         let how = if row.content.is_some() { FetchRow::Expected(row.id) } else { FetchRow::Waiting(row.id) };
         if row.state == RowState::Skipped {
             self.decide(listed, Some(row), Reason::Skipped);
+        } else if self.is_left_out(listed, how) {
+            self.decide(listed, Some(row), Reason::LeftOut);
         } else if row.lost_sessions < limits::TROUBLED_AFTER {
             self.fetch(listed, how, Some(row), is_copy, reason);
         } else if row.retry_after.is_some_and(|time| self.is_ahead(time)) {
@@ -430,7 +443,16 @@ impl<'a> Reconciler<'a> {
 
     fn fetch_fresh(&mut self, listed: &Listed, is_copy: bool, reason: Reason) {
         self.plan.fresh.push(listed.clone());
-        self.fetch(listed, FetchRow::Fresh(self.plan.fresh.len() - 1), None, is_copy, reason);
+        let how = FetchRow::Fresh(self.plan.fresh.len() - 1);
+        if self.is_left_out(listed, how) {
+            self.decide(listed, None, Reason::LeftOut);
+        } else {
+            self.fetch(listed, how, None, is_copy, reason);
+        }
+    }
+
+    fn is_left_out(&self, listed: &Listed, row: FetchRow) -> bool {
+        row.may_be_left_out() && self.facts.left_out.contains(&listed.number)
     }
 
     fn fetch(&mut self, listed: &Listed, row: FetchRow, known: Option<&Row>, is_copy: bool, reason: Reason) {

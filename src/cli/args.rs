@@ -66,7 +66,7 @@ impl Cli {
         let (talk, json) = match &self.command {
             None => (self.fetch.talk(), self.fetch.json),
             Some(Command::Fetch(args)) => (args.talk(), args.json),
-            Some(Command::List(args) | Command::Check(args)) => (Talk::Normal, args.json),
+            Some(Command::List(ListArgs { look: args, .. }) | Command::Check(args)) => (Talk::Normal, args.json),
             Some(Command::Status(args)) => (Talk::Normal, args.json),
             Some(_) => (Talk::Normal, false),
         };
@@ -121,7 +121,7 @@ pub(super) enum Command {
     #[command(after_help = examples())]
     Fetch(FetchArgs),
     /// Show what is on the server, and what the next run would do with each message, and why
-    List(LookArgs),
+    List(ListArgs),
     /// Look at everything that a fetch needs, here and on the server, and say what to do where it is not in order
     Check(LookArgs),
     /// Show the last runs of each account, what waits, and what will be deleted when; asks no server
@@ -218,6 +218,10 @@ pub(super) struct FetchArgs {
     #[arg(long)]
     pub(super) dry_run: bool,
 
+    /// Set by `list --explain` alone.
+    #[arg(skip)]
+    pub(super) explain: bool,
+
     /// Accounts fetched side by side, 1 to 64 [default: all, at most 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: Option<u8>,
@@ -244,6 +248,16 @@ pub(super) struct FetchArgs {
 
     #[command(flatten)]
     pub(super) one_shot: OneShotArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    pub(super) look: LookArgs,
+
+    /// Show of each new message the header fields that matter, the route that takes it, and where it goes
+    #[arg(long)]
+    pub(super) explain: bool,
 }
 
 /// Of the commands that look at a server and change nothing.

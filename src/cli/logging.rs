@@ -186,7 +186,8 @@ impl Observer for Log {
         match event {
             Event::Recovered { delivered } => tracing::info!(delivered, "an interrupted run is settled"),
             Event::Listed { messages, complete } => tracing::info!(messages, complete, "listed"),
-            Event::Planned(plan) => {
+            Event::LeftOut { uid, why } => tracing::info!(%uid, %why, "skipped by a route"),
+            Event::Planned { plan, .. } => {
                 let (fetches, deletions) = (plan.to_fetch(), plan.deletions.len());
                 tracing::info!(fetches, deletions, "planned");
                 for decided in &plan.decided {

@@ -8,7 +8,7 @@ use std::thread;
 use secrecy::SecretString;
 
 use super::accounts::{Chosen, Global, Purpose, identity};
-use super::args::{FetchArgs, LookArgs};
+use super::args::{FetchArgs, ListArgs, LookArgs};
 use super::failure::Failure;
 use super::hints::Place;
 use super::logging;
@@ -51,9 +51,9 @@ struct Fetching<'a> {
 }
 
 /// Shows what is on the servers: a dry run without a limit.
-pub(super) fn list(world: &World, global: &Global, args: LookArgs) -> Result<Exit, Failure> {
-    let LookArgs { accounts, json, one_shot } = args;
-    fetch(world, global, &FetchArgs { accounts, json, one_shot, dry_run: true, ..FetchArgs::default() })
+pub(super) fn list(world: &World, global: &Global, args: ListArgs) -> Result<Exit, Failure> {
+    let ListArgs { look: LookArgs { accounts, json, one_shot }, explain } = args;
+    fetch(world, global, &FetchArgs { accounts, json, one_shot, explain, dry_run: true, ..FetchArgs::default() })
 }
 
 /// Fetches the chosen accounts, or in a dry run tells what would be done.
@@ -143,7 +143,7 @@ impl Fetching<'_> {
     /// Runs one account and tells what came of it.
     fn fetch(&self, work: Work) -> Ended {
         let World { host, screen, .. } = self.world;
-        let place = work.place.clone();
+        let (place, targets) = (work.place.clone(), work.account.deliver.clone());
         let _account = logging::account(&place.name);
         let stopwatch = host.stopwatch();
         let watch = Watch {
@@ -154,7 +154,9 @@ impl Fetching<'_> {
                 .progress
                 .account(format!("{:1$}", place.name.as_str(), self.width), move || stopwatch.elapsed()),
             is_dry: self.args.dry_run,
+            explains: self.args.explain,
             deletes_at_once: work.account.keep == Keep::None,
+            targets: &targets,
             width: self.width,
             stopwatch,
         };
@@ -202,6 +204,7 @@ impl Fetching<'_> {
         let deliver = (!self.args.dry_run).then(destination).flatten();
         let mut job = job(account, identity, password, deliver, self.args.limit);
         job.tracer = self.world.tracer(&place.name);
+        job.explain = self.args.explain;
         Ok(fetch::run(host, &job, &mut index, Rules::default(), watch))
     }
 
@@ -275,7 +278,6 @@ fn destination(account: &Account, place: &Place, secret_variables: &[String]) ->
         targets: account.deliver.clone(),
         held: place.files.held.clone(),
         quarantine: place.files.quarantine.clone(),
-        routes: account.routes.clone(),
         trace_headers: account.trace_headers.clone(),
         secret_variables: secret_variables.to_vec(),
     };
@@ -295,6 +297,8 @@ fn job(
         credentials: Credentials { user: account.user, password },
         tracer: None,
         keep: account.keep,
+        routes: account.routes,
+        explain: false,
         deliver,
         silence: account.timeout,
         deadline: account.deadline,

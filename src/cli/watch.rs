@@ -1,16 +1,21 @@
 //! What is told of an account's run: while it runs, and at its end.
 
+use std::collections::HashMap;
+
 use super::failure::Failure;
 use super::hints::Place;
 use super::logging::{self, Log};
 use super::screen::{Format, Screen};
 use crate::fetch::Outcome;
 use crate::host::{Host, Stopwatch};
+use crate::model::{MessageNumber, Target};
 use crate::plan::Plan;
+use crate::report::decided::Context;
 use crate::report::human::{Told, printable};
 use crate::report::json::{Message, Record, SummaryRecord};
 use crate::report::progress::Bar;
 use crate::report::{Event, Exit, Observer, Summary, decided, human};
+use crate::route::Foreseen;
 
 /// How an account's part of a run ended.
 pub(super) struct Ended {
@@ -29,7 +34,10 @@ pub(super) struct Watch<'a> {
     pub(super) bar: Bar,
     /// Whether it only decides: then each decision is told.
     pub(super) is_dry: bool,
+    /// Whether each decision is followed by where the message goes and why.
+    pub(super) explains: bool,
     pub(super) deletes_at_once: bool,
+    pub(super) targets: &'a [Target],
     /// The longest name of an account.
     pub(super) width: usize,
     pub(super) stopwatch: Stopwatch,
@@ -42,7 +50,7 @@ impl Observer for Watch<'_> {
             self.screen.record(&record);
         }
         match event {
-            Event::Planned(plan) if self.is_dry => self.tell_decided(account, plan),
+            Event::Planned { plan, foreseen } if self.is_dry => self.tell_decided(account, plan, foreseen),
             event => self.bar.observe(event),
         }
         if self.screen.shows_steps()
@@ -54,17 +62,17 @@ impl Observer for Watch<'_> {
 }
 
 impl Watch<'_> {
-    fn tell_decided(&self, account: &str, plan: &Plan) {
-        let now = self.host.now();
+    fn tell_decided(&self, account: &str, plan: &Plan, foreseen: &HashMap<MessageNumber, Foreseen>) {
+        let Self { targets, explains, deletes_at_once, .. } = *self;
+        let context = Context { foreseen, targets, explains, deletes_at_once, now: self.host.now() };
         match self.screen.format {
             Format::Text => {
                 let padded = format!("{account:width$}", width = self.width);
-                self.screen.print(&decided::lines(&padded, plan, self.deletes_at_once, now));
+                self.screen.print(&decided::lines(&padded, plan, &context));
             }
             Format::Json => {
                 for decided in &plan.decided {
-                    let message = Message::new(account, decided, self.deletes_at_once, now);
-                    self.screen.record(&Record::Message(message));
+                    self.screen.record(&Record::Message(Message::new(account, decided, &context)));
                 }
             }
         }

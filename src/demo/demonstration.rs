@@ -191,11 +191,12 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
         credentials: Credentials { user: USER.to_owned(), password: "any".into() },
         tracer: None,
         keep,
+        routes: Routes::to_all(1),
+        explain: false,
         deliver: Some(Destination {
             targets: vec![Target::maildir(folder.join("Mail"))],
             held: folder.join("held"),
             quarantine: folder.join("quarantine"),
-            routes: Routes::to_all(1),
             trace_headers: Vec::new(),
             secret_variables: Vec::new(),
         }),

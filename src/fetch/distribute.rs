@@ -328,13 +328,14 @@ fn parcel_of<'s>(parcel: &HeldParcel, source: &'s Maildir<'_>, prefix: Vec<u8>) 
     }
 }
 
-/// Whether every wanted target has it, or has rejected it and the quarantine has it.
+/// Whether every wanted target has it, or has rejected it and the quarantine has it. What a rule skips has none.
 fn is_complete(parcel: &HeldParcel, wanted: &[i64], quarantine: Option<i64>) -> bool {
     let state = |target: &i64| parcel.deliveries.get(target);
     let is_done = |target: &i64| matches!(state(target), Some(DeliveryState::Delivered | DeliveryState::Rejected));
     let is_rejected = wanted.iter().any(|target| state(target) == Some(&DeliveryState::Rejected));
     let in_quarantine = || quarantine.is_some_and(|id| state(&id) == Some(&DeliveryState::Delivered));
-    is_settled_elsewhere(parcel, wanted) || (wanted.iter().all(is_done) && (!is_rejected || in_quarantine()))
+    let is_everywhere = !wanted.is_empty() && wanted.iter().all(is_done) && (!is_rejected || in_quarantine());
+    is_everywhere || is_settled_elsewhere(parcel, wanted)
 }
 
 /// Whether it was delivered to targets that it is for no longer, and to none that it is for: the user went on elsewhere.

@@ -7,6 +7,7 @@ mod batch;
 mod distribute;
 mod error;
 mod exit;
+mod foresee;
 mod session;
 mod settle;
 mod targets;
@@ -42,6 +43,10 @@ pub struct Job {
     pub tracer: Option<Arc<dyn Tracer>>,
     /// The retention policy.
     pub keep: Keep,
+    /// Which targets a message is for.
+    pub routes: Routes,
+    /// Whether the header of each message that is to be fetched is asked for, to tell where it goes and why.
+    pub explain: bool,
     /// Where the mail goes; without it a run decides and reports, and changes nothing (`--dry-run`, `list`).
     pub deliver: Option<Destination>,
     /// Longest silence on the wire.
@@ -57,8 +62,6 @@ pub struct Job {
 pub struct Destination {
     /// Every target that any message is for; never empty.
     pub targets: Vec<Target>,
-    /// Which of them a message is for.
-    pub routes: Routes,
     /// The account's own Maildir for messages that not all targets have yet: the spool.
     pub held: PathBuf,
     /// The account's own Maildir for messages that a target will never take.

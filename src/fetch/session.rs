@@ -1,8 +1,9 @@
 //! One session: connect, list, ask the plan, and do what it says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::batch::Batch;
+use super::foresee::Foresight;
 use super::targets::Targets;
 use super::{FetchError, Next, Purpose, Runner, Stage};
 use crate::model::{Listing, MessageNumber, Octets, RowId, Seen, Timestamp, Uid, limits};
@@ -39,9 +40,9 @@ impl<'r> Runner<'r, '_> {
         let listing = session.listing()?;
         let seen = self.index.seen()?;
         self.stage = Stage::Deleting;
-        let (mut plan, sightings) = self.decide(&mut session, &listing, &seen, purpose)?;
+        let (mut plan, sightings, foresight) = self.decide(&mut session, &listing, &seen, purpose)?;
         narrow(&mut plan, purpose);
-        self.report_plan(&listing, &plan, purpose)?;
+        self.report_plan(&listing, &plan, &foresight, purpose)?;
         let Some(targets) = targets else {
             let _ = session.quit();
             return Ok(Next::Troubled(Vec::new()));
@@ -78,16 +79,16 @@ impl<'r> Runner<'r, '_> {
         Ok(session.authenticate(credentials)?)
     }
 
-    /// Asks the plan, and takes the header fingerprints that it asks for, until everything is decided.
+    /// Asks the plan and the rules, and takes the headers that they ask for, until everything is decided.
     fn decide(
         &self,
         session: &mut Session<'_, Transaction>,
         listing: &Listing,
         seen: &Seen,
         purpose: Purpose,
-    ) -> Result<(Plan, Sightings), FetchError> {
+    ) -> Result<(Plan, Sightings, Foresight<'r>), FetchError> {
         let only_fetch = purpose == Purpose::OnlyFetch;
-        let facts = Facts {
+        let mut facts = Facts {
             keep: if only_fetch { Keep::Forever } else { self.job.keep },
             now: self.host.now(),
             clock: self.clock,
@@ -96,17 +97,32 @@ impl<'r> Runner<'r, '_> {
             last_session_quit: self.index.last_session_quit()?,
             top: !only_fetch && (session.capabilities().top || !session.capabilities().known),
             limit: self.job.limit,
+            left_out: HashSet::new(),
         };
+        let mut foresight = Foresight::new(self.job, listing, facts.top);
         let mut evidence = Evidences::new();
         let mut sightings = Sightings::new();
         loop {
             let wanted = match (self.rules.reconcile)(listing, seen, &facts, &evidence) {
-                Decision::Plan(plan) => return Ok((plan, sightings)),
                 Decision::Probe(wanted) => wanted,
+                // What a session of its own is for was weighed by the session before.
+                Decision::Plan(plan) if matches!(purpose, Purpose::Troubled(_)) => {
+                    return Ok((plan, sightings, foresight));
+                }
+                Decision::Plan(plan) => {
+                    let wanted = foresight.wanted(&plan);
+                    let left_out = foresight.left_out();
+                    if wanted.is_empty() && left_out == facts.left_out {
+                        return Ok((plan, sightings, foresight));
+                    }
+                    facts.left_out = left_out;
+                    wanted
+                }
             };
             session.top_headers(&wanted, &mut |number, reply| {
                 evidence.insert(number, weigh(&reply));
-                if let TopReply::Seen(sighting) = reply {
+                foresight.see(number, &reply);
+                if let TopReply::Seen(sighting, _) = reply {
                     sightings.insert(number, sighting);
                 }
             })?;
@@ -119,7 +135,13 @@ impl<'r> Runner<'r, '_> {
         Ok((&recorded.server, recorded.port, &recorded.user) != (&now.server, now.port, &now.user))
     }
 
-    fn report_plan(&mut self, listing: &Listing, plan: &Plan, purpose: Purpose) -> Result<(), FetchError> {
+    fn report_plan(
+        &mut self,
+        listing: &Listing,
+        plan: &Plan,
+        foresight: &Foresight<'_>,
+        purpose: Purpose,
+    ) -> Result<(), FetchError> {
         if !plan.lost.is_empty() {
             self.problem(Problem::Vanished { messages: plan.lost.len() });
         }
@@ -133,7 +155,8 @@ impl<'r> Runner<'r, '_> {
         self.summary.planned = plan.to_fetch() as u64;
         self.summary.known = plan.decided.iter().filter(|decided| is_known(decided.reason)).count() as u64;
         self.emit(&Event::Listed { messages: listed, complete: listing.complete });
-        self.emit(&Event::Planned(plan));
+        self.emit(&Event::Planned { plan, foreseen: foresight.known() });
+        self.tell_left_out(plan, foresight);
         if unidentified > 0 {
             self.problem(Problem::Unidentified { messages: unidentified });
         } else if !listing.complete {
@@ -147,6 +170,21 @@ impl<'r> Runner<'r, '_> {
             self.problem(Problem::BackingOff { messages: backing_off });
         }
         Ok(())
+    }
+
+    /// What a rule skips is told when it is listed first; later runs only count it.
+    fn tell_left_out(&mut self, plan: &Plan, foresight: &Foresight<'_>) {
+        let left_out = plan.decided.iter().filter(|decided| decided.reason == Reason::LeftOut);
+        self.summary.skipped = left_out.clone().count() as u64;
+        if self.job.deliver.is_none() {
+            return;
+        }
+        for decided in left_out.filter(|decided| decided.state.is_none()) {
+            let foreseen = foresight.known().get(&decided.listed.number);
+            if let Some(decision) = foreseen.and_then(|foreseen| foreseen.decision.as_ref()) {
+                self.emit(&Event::LeftOut { uid: &decided.listed.uid, why: &decision.why });
+            }
+        }
     }
 
     /// Commits what the listing says, before anything is fetched by it; one that says nothing new costs no commit.
@@ -366,7 +404,7 @@ pub(super) fn body_cap(size: Option<Octets>) -> Octets {
 
 fn weigh(reply: &TopReply) -> Evidence {
     match reply {
-        TopReply::Seen(sighting) => match sighting.content() {
+        TopReply::Seen(sighting, _) => match sighting.content() {
             SightedContent::Header(header) => Evidence::Header(*header),
             SightedContent::Whole(content) => Evidence::Header(content.header),
         },

@@ -113,17 +113,19 @@ impl<'h> Targets<'h> {
 
     /// The targets that a parcel is for, in the order of the configuration.
     ///
-    /// What a rule would skip was fetched before there was such a rule: it goes where no rule leads.
+    /// There is none for what a rule skips although it was fetched: its header was not shown before, or the rule is newer.
+    /// It waits, and is neither delivered nor deleted while there is such a rule.
     pub(super) fn wanted(&mut self, index: &mut Index<'_>, parcel: &HeldParcel) -> Result<Vec<i64>, FetchError> {
-        let routes = &self.destination.routes;
+        let routes = &self.job.routes;
         if routes.is_empty() {
             return Ok(self.configured.clone());
         }
         let spool = self.get(index, parcel.spool)?.clone();
         let header = self.header(parcel, &spool)?;
-        let deliveries = match routes.decide(&header, Some(parcel.content.octets)).route {
+        let size = parcel.listed_size.unwrap_or(parcel.content.octets);
+        let deliveries = match routes.decide(&header, Some(size)).route {
             Route::Deliver(deliveries) => deliveries,
-            Route::Skip => routes.without_rules(),
+            Route::Skip => Vec::new(),
         };
         let mut wanted = Vec::new();
         for Delivery { target, recipient } in deliveries {
@@ -143,7 +145,7 @@ impl<'h> Targets<'h> {
 
     /// The only target, where messages go to straight from the session.
     pub(super) fn direct(&self) -> Option<i64> {
-        let is_plain = self.destination.trace_headers.is_empty() && self.destination.routes.is_empty();
+        let is_plain = self.destination.trace_headers.is_empty() && self.job.routes.is_empty();
         match self.destination.targets[..] {
             [Target::Maildir(_)] if is_plain => self.configured.first().copied(),
             _ => None,

@@ -25,6 +25,8 @@ pub struct HeldParcel {
     pub fetched_at: Timestamp,
     /// Whether the last complete listing had it.
     pub is_listed: bool,
+    /// Its size, as the server listed it.
+    pub listed_size: Option<Octets>,
     /// How far its deliveries are, by target.
     pub deliveries: HashMap<i64, DeliveryState>,
 }
@@ -98,7 +100,7 @@ impl Index<'_> {
     pub fn parcels(&self) -> Result<Vec<HeldParcel>, IndexError> {
         let mut parcels = self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT held, target, id, uid, header_hash, full_hash, octets, delivered_at, gone IS NULL
+                "SELECT held, target, id, uid, header_hash, full_hash, octets, delivered_at, gone IS NULL, size
                  FROM message WHERE state = 'held' GROUP BY held ORDER BY id",
             )?;
             statement.query_map([], read_parcel)?.collect::<rusqlite::Result<Vec<_>>>()
@@ -210,6 +212,8 @@ fn read_parcel(sql: &SqlRow<'_>) -> rusqlite::Result<HeldParcel> {
         content: read_content(sql, 4)?.ok_or_else(|| malformed(4))?,
         fetched_at: Timestamp(sql.get(7)?),
         is_listed: sql.get(8)?,
+        // A size of 0 is none: some servers do not know it.
+        listed_size: sql.get::<_, Option<u64>>(9)?.filter(|size| *size > 0).map(Octets),
         deliveries: HashMap::new(),
     })
 }

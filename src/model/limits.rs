@@ -12,6 +12,8 @@ pub const LINE_OCTETS: usize = 8 * 1024;
 pub const LISTED_MESSAGES: usize = 1_000_000;
 /// Most lines in a CAPA reply.
 pub const CAPA_LINES: usize = 256;
+/// Of messages that a run's limit leaves for later, so many headers are asked for at a time.
+pub const TOPS_BEYOND_LIMIT: usize = 100;
 /// Largest header block that TOP may send.
 pub const TOP_OCTETS: u64 = 16 * 1024 * 1024;
 /// A body may exceed twice its listed size by this much (sizes are estimates on some servers).
@@ -20,6 +22,8 @@ pub const BODY_SLACK_OCTETS: u64 = 1024 * 1024;
 pub const BODY_OCTETS: u64 = 4 * 1024 * 1024 * 1024;
 /// Most characters of foreign text shown in one message.
 pub const SHOWN_CHARS: usize = 256;
+/// Most fields of one name that are shown of a header.
+pub const SHOWN_FIELDS: usize = 8;
 /// Most characters of a path shown: the system takes no longer ones (`PATH_MAX`).
 pub const PATH_CHARS: usize = 4096;
 /// Most characters that a protocol trace keeps of one line.

@@ -14,8 +14,8 @@ use crate::model::{ContentId, MessageNumber, Octets, RowId, limits};
 /// The answer to one TOP.
 #[derive(Debug)]
 pub enum TopReply {
-    /// The header block was seen.
-    Seen(Sighting),
+    /// The header block was seen: the proof of it, and its stored form, at most [`limits::HEADER_OCTETS`] of it.
+    Seen(Sighting, Vec<u8>),
     /// The server said `-ERR`, or sent more than [`limits::TOP_OCTETS`].
     Refused(String),
 }
@@ -83,20 +83,23 @@ impl Session<'_, Transaction> {
         // More than a header block is no reason to lose the session: it is read to its end, but tells nothing.
         let mut body = Unfinished::new(Octets(limits::BODY_OCTETS));
         let mut canonical = Canonical::new();
-        let (mut content, mut stored) = (Vec::new(), Vec::new());
+        let (mut content, mut stored, mut header) = (Vec::new(), Vec::new(), Vec::new());
+        let most = usize::try_from(limits::HEADER_OCTETS).unwrap_or(usize::MAX);
         while !body.is_done() {
             content.clear();
             self.read_on(&mut body, &mut content)?;
             if body.octets <= limits::TOP_OCTETS {
                 stored.clear();
                 canonical.push(&content, &mut stored);
+                header.extend_from_slice(&stored[..stored.len().min(most - header.len())]);
             }
         }
         if body.octets > limits::TOP_OCTETS {
             return Ok(TopReply::Refused(format!("TOP sent {}", Octets(body.octets))));
         }
-        let header = canonical.finish(&mut stored).header;
-        Ok(TopReply::Seen(Sighting::new(self.state.tag, number, SightedContent::Header(header))))
+        let fingerprint = canonical.finish(&mut stored).header;
+        let sighting = Sighting::new(self.state.tag, number, SightedContent::Header(fingerprint));
+        Ok(TopReply::Seen(sighting, header))
     }
 
     /// Retrieves a message, and hands its stored form (LF line ends) to `sink` piece by piece.

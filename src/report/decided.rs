@@ -1,9 +1,48 @@
 //! One line a message: what is known of it, what becomes of it, and why.
 
+use std::collections::HashMap;
+
 use super::calendar::day;
-use super::human::counted;
-use crate::model::{Octets, RowState, Timestamp};
+use super::human::{counted, printable};
+use crate::model::{MessageNumber, Octets, RowState, Target, Timestamp};
 use crate::plan::{Decided, Plan, Reason};
+use crate::route::{self, Foreseen, Route};
+
+/// What is told of a plan's messages besides the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What the account's rules make of them.
+    pub foreseen: &'a HashMap<MessageNumber, Foreseen>,
+    /// The account's targets.
+    pub targets: &'a [Target],
+    /// Whether each message is followed by where it goes and why.
+    pub explains: bool,
+    /// `keep = "none"`.
+    pub deletes_at_once: bool,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Context<'_> {
+    /// What the rules make of a message.
+    pub(super) fn of(&self, decided: &Decided) -> Option<&Foreseen> {
+        self.foreseen.get(&decided.listed.number)
+    }
+
+    /// The targets of a message, as the configuration names them.
+    pub(super) fn targets(&self, decision: &route::Decision) -> Vec<String> {
+        let Route::Deliver(deliveries) = &decision.route else { return Vec::new() };
+        let name = |delivery: &route::Delivery| {
+            let target = self.targets.get(delivery.target)?.clone();
+            let target = match &delivery.recipient {
+                Some(address) => target.for_recipient(address),
+                None => target,
+            };
+            Some(printable(&target.to_string()))
+        };
+        deliveries.iter().filter_map(name).collect()
+    }
+}
 
 /// What becomes of a listed message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +67,7 @@ impl Action {
             | Reason::Held
             | Reason::Untrusted
             | Reason::Skipped
+            | Reason::LeftOut
             | Reason::BackingOff
             | Reason::OverLimit => Self::Leave,
         }
@@ -42,10 +82,31 @@ impl Action {
     }
 }
 
-/// The lines of all messages of a plan. `deletes_at_once` is `keep = "none"`.
+/// The lines of all messages of a plan.
 #[must_use]
-pub fn lines(account: &str, plan: &Plan, deletes_at_once: bool, now: Timestamp) -> String {
-    plan.decided.iter().map(|decided| line(account, decided, deletes_at_once, now)).collect()
+pub fn lines(account: &str, plan: &Plan, context: &Context<'_>) -> String {
+    let mut lines = String::new();
+    for decided in &plan.decided {
+        lines.push_str(&line(account, decided, context));
+        if let Some(foreseen) = context.of(decided).filter(|_| context.explains) {
+            lines.push_str(&explanation(account, decided, foreseen, context));
+        }
+    }
+    lines
+}
+
+/// What was seen of a message, what made it go where it goes, and where that is: a line for each.
+fn explanation(account: &str, decided: &Decided, foreseen: &Foreseen, context: &Context<'_>) -> String {
+    let mut parts = match &foreseen.fields {
+        Some(fields) if fields.is_empty() => vec!["none of the header fields that matter".to_owned()],
+        Some(fields) => fields.iter().map(|field| format!("{}: {}", field.name, field.value)).collect(),
+        None => vec!["its header is not known before it is fetched".to_owned()],
+    };
+    if let Some(decision) = foreseen.decision.as_ref().filter(|_| decided.reason != Reason::LeftOut) {
+        parts.push(decision.why.to_string());
+        parts.extend(context.targets(decision).iter().map(|target| format!("to {target}")));
+    }
+    parts.iter().flat_map(|part| [account, "      ", part, "\n"]).collect()
 }
 
 /// `12 messages (3.4 MiB) on the server: 2 to fetch, 1 to delete`.
@@ -63,13 +124,13 @@ pub fn summary(plan: &Plan) -> String {
     )
 }
 
-fn line(account: &str, decided: &Decided, deletes_at_once: bool, now: Timestamp) -> String {
+fn line(account: &str, decided: &Decided, context: &Context<'_>) -> String {
     let action = Action::of(decided.reason);
     let size = decided.listed.size.map_or("?".to_owned(), |size| size.to_string());
     let state = state_name(decided.state, decided.reason);
     let (action_word, uid) = (action.word(), &decided.listed.uid);
-    let then = if action == Action::Fetch && deletes_at_once { "; deleted once delivered" } else { "" };
-    format!("{account}  {state:9}  {action_word:6}  {size:>10}  {uid}  {}{then}\n", why(decided, now))
+    let then = if action == Action::Fetch && context.deletes_at_once { "; deleted once delivered" } else { "" };
+    format!("{account}  {state:9}  {action_word:6}  {size:>10}  {uid}  {}{then}\n", why(decided, context))
 }
 
 /// One word for what is known of a message.
@@ -85,18 +146,20 @@ pub(super) fn state_name(state: Option<RowState>, reason: Reason) -> &'static st
     }
 }
 
-fn why(decided: &Decided, now: Timestamp) -> String {
+fn why(decided: &Decided, context: &Context<'_>) -> String {
+    let rule = || context.of(decided).and_then(|foreseen| foreseen.decision.as_ref());
     let why = match decided.reason {
+        Reason::LeftOut => return rule().map_or("skipped".to_owned(), |rule| format!("skipped by {}", rule.why)),
         Reason::Unknown => "never seen before",
         Reason::NotYetDelivered => "listed before, not delivered yet",
         Reason::Unproven => "its content tells whether it was delivered before",
         Reason::AlreadyDelivered => match decided.due_in {
-            Some(due_in) => return format!("due {}", day(now.after(due_in))),
+            Some(due_in) => return format!("due {}", day(context.now.after(due_in))),
             None => "kept for ever",
         },
         Reason::Due => "kept long enough",
         Reason::DueButPartial => "due, but the listing is incomplete",
-        Reason::Held => "waits for the Maildir to take it",
+        Reason::Held => "waits in the held Maildir",
         Reason::Untrusted => "what the disk holds of it is not known",
         Reason::Skipped => "given up by `seen skip`",
         Reason::BackingOff => "it broke sessions before, and waits for its next try",
@@ -111,7 +174,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{Listed, MessageNumber, Uid};
+    use crate::header::Header;
+    use crate::model::{Listed, Uid};
+    use crate::route::{Action, Choice, Pattern, Routes, Rule};
 
     fn decided(uid: &[u8], size: Option<u64>, reason: Reason, state: Option<RowState>) -> Decided {
         let listed = Listed { number: MessageNumber(1), uid: Uid::new(uid).unwrap(), size: size.map(Octets) };
@@ -126,8 +191,10 @@ mod tests {
         let plan = Plan { decided: vec![fresh, kept, later], ..Plan::default() };
         let noon = Timestamp(20_000 * 86_400 + 12 * 3600);
         let due = day(noon.after(Duration::from_secs(3 * 86_400)));
+        let foreseen = HashMap::new();
+        let context = Context { foreseen: &foreseen, targets: &[], explains: false, deletes_at_once: true, now: noon };
         assert_eq!(
-            lines("work", &plan, true, noon),
+            lines("work", &plan, &context),
             format!(
                 "work  new        fetch      2.0 KiB  a  never seen before; deleted once delivered\n\
                  work  delivered  leave            ?  b\\u{{1b}}  kept for ever\n\
@@ -135,5 +202,49 @@ mod tests {
             )
         );
         assert_eq!(summary(&plan), "3 messages (2.0 KiB) on the server: 1 to fetch, 0 to delete");
+    }
+
+    #[test]
+    fn an_explanation_is_what_was_seen_and_where_it_leads() {
+        let message = |number, reason| Decided {
+            listed: Listed { number: MessageNumber(number), uid: Uid::new(b"a").unwrap(), size: None },
+            ..decided(b"a", None, reason, None)
+        };
+        let (fetched, left, unseen) =
+            (message(1, Reason::Unknown), message(2, Reason::LeftOut), message(3, Reason::Unknown));
+        let recipients = vec![Pattern::whole("*@example.com")];
+        let action = Action::Deliver(vec![Choice { target: 1, wants_recipient: false }]);
+        let rules = vec![
+            Rule { larger_than: Some(Octets(5 << 20)), ..Rule::default() },
+            Rule { recipients, action, ..Rule::default() },
+        ];
+        let routes = Routes::new(rules, vec![0], vec!["X-For".to_owned()]);
+        let header = Header::parse(b"x-for: <a@example.com>\nSubject: s\n\n");
+        let foreseen = HashMap::from([
+            (MessageNumber(1), routes.foresee(&header, None)),
+            (MessageNumber(2), routes.foresee(&Header::default(), Some(Octets(6 << 20)))),
+            (MessageNumber(3), routes.foresee_without_header(None)),
+        ]);
+        let targets = [Target::maildir("/all"), Target::maildir("/a")];
+        let plan = Plan { decided: vec![fetched, left, unseen], ..Plan::default() };
+        let context = |explains| Context {
+            foreseen: &foreseen,
+            targets: &targets,
+            explains,
+            deletes_at_once: false,
+            now: Timestamp(0),
+        };
+        assert_eq!(
+            lines("work", &plan, &context(true)),
+            "work  new        fetch            ?  a  never seen before\n\
+             work      X-For: <a@example.com>\n\
+             work      route 2: X-For: a@example.com\n\
+             work      to maildir:/a\n\
+             work  new        leave            ?  a  skipped by route 1: size 6.0 MiB\n\
+             work      none of the header fields that matter\n\
+             work  new        fetch            ?  a  never seen before\n\
+             work      its header is not known before it is fetched\n"
+        );
+        assert_eq!(lines("work", &plan, &context(false)).lines().count(), 3);
     }
 }

@@ -1,10 +1,12 @@
 //! What happens in a run. Every report, the exit code included, is a fold over these.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use crate::model::{Octets, Uid};
+use crate::model::{MessageNumber, Octets, Uid};
 use crate::plan::Plan;
 use crate::report::Exit;
+use crate::route::{Foreseen, Why};
 
 /// One step of an account's run.
 #[derive(Clone, Debug)]
@@ -22,7 +24,19 @@ pub enum Event<'a> {
         complete: bool,
     },
     /// Everything is decided.
-    Planned(&'a Plan),
+    Planned {
+        /// What the session does.
+        plan: &'a Plan,
+        /// What the account's rules make of messages, as far as it was asked.
+        foreseen: &'a HashMap<MessageNumber, Foreseen>,
+    },
+    /// A message is listed for the first time, and a rule leaves it on the server.
+    LeftOut {
+        /// Its unique-id.
+        uid: &'a Uid,
+        /// Which rule, and what it saw.
+        why: &'a Why,
+    },
     /// Octets of a message arrived, counted as LIST counts them.
     Received(Octets),
     /// A message has arrived whole. It is not in safety yet.

@@ -126,13 +126,14 @@ pub fn summary_line(name: &str, width: usize, summary: &Summary, elapsed: Durati
 }
 
 fn done(summary: &Summary) -> String {
-    let Summary { listed, planned, delivered, deleted, recognised, held, known, .. } = *summary;
-    let left = listed.saturating_sub(known).saturating_sub(planned);
+    let Summary { listed, planned, delivered, deleted, recognised, held, skipped, known, .. } = *summary;
+    let left = listed.saturating_sub(known).saturating_sub(planned).saturating_sub(skipped);
     if planned + delivered + deleted + recognised + held == 0 {
+        let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
         return match (listed, left) {
             (0, _) => "up to date (nothing on the server)".into(),
-            (_, 0) => format!("up to date ({known} seen)"),
-            _ => format!("nothing to fetch now ({known} seen, {left} left aside)"),
+            (_, 0) => format!("up to date ({known} seen{skipped})"),
+            _ => format!("nothing to fetch now ({known} seen{skipped}, {left} left aside)"),
         };
     }
     let mut parts = vec![match delivered {
@@ -144,6 +145,7 @@ fn done(summary: &Summary) -> String {
         (deleted, "deleted"),
         (recognised, "fetched and recognised"),
         (known, "already seen"),
+        (skipped, "skipped"),
         (left, "left for later"),
     ];
     parts.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
@@ -324,7 +326,8 @@ pub fn step(event: &Event<'_>) -> Option<String> {
         Event::Recovered { delivered } => format!("settled an interrupted run: {} delivered", counted(*delivered)),
         Event::Listed { messages, complete: true } => format!("{} listed", counted(*messages)),
         Event::Listed { messages, complete: false } => format!("{} listed, incompletely", counted(*messages)),
-        Event::Planned(plan) => {
+        Event::LeftOut { uid, why } => format!("skipped {uid}: {why}"),
+        Event::Planned { plan, .. } => {
             format!("{} to fetch, {} to delete", counted(plan.to_fetch()), plan.deletions.len())
         }
         Event::Delivered { uid, octets } => format!("delivered {uid} ({octets})"),

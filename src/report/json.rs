@@ -5,12 +5,12 @@
 
 use serde::Serialize;
 
-use super::decided::{Action, state_name};
+use super::decided::{Action, Context, state_name};
 use super::finding::Finding;
 use super::human::{self, Naming, Told, printable};
 use super::{Event, Exit, Problem, Summary};
-use crate::model::Timestamp;
 use crate::plan::{Decided, Plan, Reason};
+use crate::route::{Foreseen, SeenField};
 
 /// Larger integers lose digits in readers that know floating-point numbers alone; no mail is so large.
 const LARGEST_INTEGER: u64 = (1 << 53) - 1;
@@ -24,6 +24,7 @@ pub enum Record<'a> {
     Listed { account: &'a str, messages: usize, complete: bool },
     Planned { account: &'a str, to_fetch: usize, to_delete: usize },
     Message(Message<'a>),
+    SkippedByRoute { account: &'a str, uid: String, why: String },
     Delivered { account: &'a str, uid: String, octets: u64 },
     Recognised { account: &'a str, uid: String },
     Deleted { account: &'a str, messages: usize },
@@ -48,6 +49,23 @@ pub struct Message<'a> {
     pub reason: &'static str,
     pub delivered_at: Option<i64>,
     pub due_at: Option<i64>,
+    pub route: Option<RouteRecord>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct RouteRecord {
+    pub headers: Option<Vec<HeaderRecord>>,
+    pub rules: Option<Vec<usize>>,
+    pub why: Option<String>,
+    pub targets: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/reference/json.md describes every field, and a test compares the two")]
+pub struct HeaderRecord {
+    pub name: String,
+    pub value: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -88,6 +106,7 @@ pub struct SummaryRecord<'a> {
     pub held: u64,
     pub deleted: u64,
     pub deletions_unconfirmed: u64,
+    pub skipped: u64,
     pub seen: u64,
 }
 
@@ -163,7 +182,8 @@ impl<'a> Record<'a> {
         Some(match *event {
             Event::Recovered { delivered } => Self::Recovered { account, delivered },
             Event::Listed { messages, complete } => Self::Listed { account, messages, complete },
-            Event::Planned(plan) => Self::planned(account, plan),
+            Event::Planned { plan, .. } => Self::planned(account, plan),
+            Event::LeftOut { uid, why } => Self::SkippedByRoute { account, uid: uid.to_string(), why: why.to_string() },
             Event::Received(_) | Event::Arrived => return None,
             Event::Delivered { uid, octets } => Self::Delivered { account, uid: uid.to_string(), octets: octets.0 },
             Event::Recognised { uid } => Self::Recognised { account, uid: uid.to_string() },
@@ -192,9 +212,9 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// What would be done with a listed message. `deletes_at_once` is `keep = "none"`.
+    /// What would be done with a listed message.
     #[must_use]
-    pub fn new(account: &'a str, decided: &'a Decided, deletes_at_once: bool, now: Timestamp) -> Self {
+    pub fn new(account: &'a str, decided: &'a Decided, context: &Context<'_>) -> Self {
         let Decided { listed, reason, state, delivered_at, due_in } = decided;
         Self {
             account,
@@ -202,10 +222,24 @@ impl<'a> Message<'a> {
             uid: listed.uid.to_string(),
             size: listed.size.map(|size| size.0).filter(|size| *size <= LARGEST_INTEGER),
             state: state_name(*state, *reason),
-            action: action_name(*reason, deletes_at_once),
+            action: action_name(*reason, context.deletes_at_once),
             reason: reason_name(*reason),
             delivered_at: delivered_at.map(|at| at.0),
-            due_at: due_in.map(|due_in| now.after(due_in).0),
+            due_at: due_in.map(|due_in| context.now.after(due_in).0),
+            route: context.of(decided).map(|foreseen| RouteRecord::new(foreseen, context)),
+        }
+    }
+}
+
+impl RouteRecord {
+    fn new(foreseen: &Foreseen, context: &Context<'_>) -> Self {
+        let Foreseen { fields, decision } = foreseen;
+        let header = |SeenField { name, value }: &SeenField| HeaderRecord { name: name.clone(), value: value.clone() };
+        Self {
+            headers: fields.as_ref().map(|fields| fields.iter().map(header).collect()),
+            rules: decision.as_ref().map(|decision| decision.why.rules.clone()),
+            why: decision.as_ref().map(|decision| decision.why.to_string()),
+            targets: decision.as_ref().map(|decision| context.targets(decision)),
         }
     }
 }
@@ -230,6 +264,7 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::Held => "held",
         Reason::Untrusted => "untrusted",
         Reason::Skipped => "skipped",
+        Reason::LeftOut => "skipped_by_route",
         Reason::BackingOff => "backing_off",
         Reason::Troubled => "troubled",
         Reason::OverLimit => "over_limit",
@@ -291,7 +326,8 @@ impl<'a> SummaryRecord<'a> {
     /// What an account's run did.
     #[must_use]
     pub fn new(account: &'a str, exit: Exit, summary: &Summary, dry_run: bool, milliseconds: u64) -> Self {
-        let Summary { listed, planned, delivered, octets, deleted, unconfirmed, recognised, held, known } = *summary;
+        let Summary { listed, planned, delivered, octets, deleted, unconfirmed, recognised, held, skipped, known } =
+            *summary;
         Self {
             account,
             exit_code: exit.code(),
@@ -305,6 +341,7 @@ impl<'a> SummaryRecord<'a> {
             held,
             deleted,
             deletions_unconfirmed: unconfirmed,
+            skipped,
             seen: known,
         }
     }
@@ -312,13 +349,13 @@ impl<'a> SummaryRecord<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeSet, HashMap};
 
     use serde_json::Value;
 
     use super::super::finding::{Area, Verdict};
     use super::*;
-    use crate::model::{Listed, MessageNumber, Octets, RowState, Uid};
+    use crate::model::{Listed, MessageNumber, Octets, RowState, Timestamp, Uid};
 
     fn run() -> RunRecord {
         RunRecord {
@@ -365,12 +402,19 @@ mod tests {
             reason: "unknown",
             delivered_at: None,
             due_at: None,
+            route: Some(RouteRecord {
+                headers: Some(vec![HeaderRecord { name: String::new(), value: String::new() }]),
+                rules: None,
+                why: None,
+                targets: None,
+            }),
         };
         vec![
             Record::Recovered { account, delivered: 1 },
             Record::Listed { account, messages: 1, complete: true },
             Record::Planned { account, to_fetch: 1, to_delete: 1 },
             Record::Message(message),
+            Record::SkippedByRoute { account, uid: uid(), why: String::new() },
             Record::Delivered { account, uid: uid(), octets: 1 },
             Record::Recognised { account, uid: uid() },
             Record::Deleted { account, messages: 1 },
@@ -436,6 +480,7 @@ mod tests {
             Reason::Held,
             Reason::Untrusted,
             Reason::Skipped,
+            Reason::LeftOut,
             Reason::BackingOff,
             Reason::Troubled,
             Reason::OverLimit,
@@ -484,7 +529,10 @@ mod tests {
             delivered_at: Some(Timestamp(50)),
             due_in: Some(std::time::Duration::from_secs(100)),
         };
-        let value = serde_json::to_value(Message::new("work", &decided, false, Timestamp(60))).unwrap();
+        let foreseen = HashMap::new();
+        let now = Timestamp(60);
+        let context = Context { foreseen: &foreseen, targets: &[], explains: false, deletes_at_once: false, now };
+        let value = serde_json::to_value(Message::new("work", &decided, &context)).unwrap();
         assert_eq!((&value["due_at"], &value["delivered_at"]), (&160.into(), &50.into()));
         assert_eq!((&value["state"], &value["action"]), (&"delivered".into(), &"leave".into()));
     }

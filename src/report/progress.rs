@@ -72,13 +72,14 @@ impl Bar {
     /// Follows a run.
     pub fn observe(&self, event: &Event<'_>) {
         match event {
-            Event::Planned(plan) => self.begin(plan),
+            Event::Planned { plan, .. } => self.begin(plan),
             Event::Received(octets) => self.count.add(|gauge| gauge.octets = gauge.octets.saturating_add(octets.0)),
             Event::Arrived | Event::Problem(Problem::RetrRefused { .. } | Problem::TooBig { .. }) => {
                 self.count.add(|gauge| gauge.messages += 1);
             }
             Event::Recovered { .. }
             | Event::Listed { .. }
+            | Event::LeftOut { .. }
             | Event::Delivered { .. }
             | Event::Recognised { .. }
             | Event::Deleted { .. }

@@ -21,6 +21,8 @@ pub struct Summary {
     pub recognised: u64,
     /// Messages put into the held Maildir.
     pub held: u64,
+    /// Messages that a rule of the account leaves on the server.
+    pub skipped: u64,
     /// Messages deleted or found delivered earlier and still listed.
     pub known: u64,
 }

@@ -4,6 +4,7 @@
 //! whom a message came. What no rule takes goes to the account's own targets.
 
 mod address;
+mod foreseen;
 mod pattern;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use mail_parser::parsers::MessageStream;
 use crate::header::Header;
 use crate::model::{Octets, escaped, limits};
 
+pub use foreseen::{Foreseen, SeenField};
 pub use pattern::Pattern;
 
 /// The fields in which servers note for whom a message came, those first that tell it as the sender wrote it.
@@ -149,12 +151,6 @@ impl Routes {
         Self::new(Vec::new(), (0..count).collect(), RECIPIENT_HEADERS.map(str::to_owned).into())
     }
 
-    /// The targets of what no rule takes.
-    #[must_use]
-    pub fn without_rules(&self) -> Vec<Delivery> {
-        self.otherwise.iter().map(|target| Delivery { target: *target, recipient: None }).collect()
-    }
-
     /// Whether every message goes to the same targets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -179,14 +175,13 @@ impl Routes {
     /// What can be told before a message is fetched.
     #[must_use]
     pub fn before_fetch(&self, size: Option<Octets>) -> Before {
-        let mut may_skip = false;
-        let mut is_first = true;
+        let (mut may_skip, mut may_deliver) = (false, false);
         for (at, rule) in self.rules.iter().enumerate().filter(|(_, rule)| rule.size_holds(size)) {
             let skips = rule.action == Action::Skip;
             if rule.asks_header() {
                 may_skip |= skips;
-                is_first = false;
-            } else if skips && is_first {
+                may_deliver |= !skips;
+            } else if skips && !may_deliver {
                 return Before::Skip(Why { rules: vec![at + 1], seen: vec![shown_size(size)] });
             } else {
                 may_skip |= skips;
@@ -236,7 +231,8 @@ impl Routes {
     }
 
     fn otherwise(&self) -> Route {
-        Route::Deliver(self.without_rules())
+        let delivery = |target: &usize| Delivery { target: *target, recipient: None };
+        Route::Deliver(self.otherwise.iter().map(delivery).collect())
     }
 
     fn why_no_rule(&self, recipients: &[Recipients<'_>]) -> Why {

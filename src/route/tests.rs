@@ -249,7 +249,8 @@ fn what_is_skipped_is_told_before_it_is_fetched() {
         (vec![alice(), huge()], Some(5), Before::Fetch),
         (vec![small(), spam()], Some(5), Before::Fetch),
         (vec![small(), spam()], Some(2048), Before::AskHeader),
-        (vec![spam(), huge()], Some(2048), Before::AskHeader),
+        (vec![spam(), huge()], Some(2048), because(2)),
+        (vec![spam(), alice(), huge()], Some(2048), Before::AskHeader),
         (vec![huge(), spam()], None, Before::AskHeader),
     ] {
         assert_eq!(routes(rules.clone()).before_fetch(size.map(Octets)), before, "{rules:?} {size:?}");

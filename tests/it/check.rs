@@ -341,7 +341,7 @@ fn what_an_earlier_run_left_is_told() {
         "UPDATE message SET state = 'held', held = 'x' WHERE id = 1; UPDATE message SET state = 'intent' WHERE id = 2",
     );
     Found::by(&home, &[])
-        .warns("target", &["refused 1 message, kept safe in the held Maildir"])
+        .warns("target", &["1 message kept safe in the held Maildir"])
         .warns("target", &["the delivery of 1 message was interrupted", "settles it"]);
     tamper(&home, "UPDATE message SET state = 'untrusted' WHERE id < 3");
     Found::by(&home, &[]).failed(

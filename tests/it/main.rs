@@ -28,6 +28,7 @@ mod mbox;
 mod paths;
 mod permissions;
 mod programs;
+mod routes;
 mod shells;
 mod snapshots;
 mod support;

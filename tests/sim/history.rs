@@ -74,11 +74,12 @@ impl Scenario {
             credentials: Credentials { user: "alice".into(), password: "secret".to_owned().into() },
             tracer: None,
             keep: self.keep,
+            routes: Routes::to_all(self.targets.len()),
+            explain: false,
             deliver: Some(Destination {
                 targets: anew.unwrap_or_else(|| self.targets.clone()),
                 held: HELD.into(),
                 quarantine: QUARANTINE.into(),
-                routes: Routes::to_all(self.targets.len()),
                 trace_headers: Vec::new(),
                 secret_variables: Vec::new(),
             }),

@@ -130,7 +130,8 @@ impl<'a> Checkup<'a> {
         }
         let count = |messages: u64| usize::try_from(messages).unwrap_or(usize::MAX);
         if totals.held > 0 {
-            let what = format!("the Maildir refused {}, kept safe in the held Maildir", counted(count(totals.held)));
+            let held = counted(count(totals.held));
+            let what = format!("{held} kept safe in the held Maildir: a target refused, or a route skips");
             self.tell(&Finding::warning(Area::Target, what, "nothing to do: the next fetch delivers what is held"));
         }
         if totals.untrusted > 0 {

@@ -57,7 +57,7 @@ fn tops(session: &mut Session<'_, Transaction>, numbers: &[MessageNumber]) -> Ve
 
 fn seen(reply: TopReply) -> Sighting {
     match reply {
-        TopReply::Seen(sighting) => sighting,
+        TopReply::Seen(sighting, _) => sighting,
         TopReply::Refused(text) => panic!("{text}"),
     }
 }
