@@ -172,6 +172,7 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('skip', 'skip', [CompletionResultType]::ParameterValue, 'Never fetch the undelivered message with this unique-id')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check the messages whose files a failed disk operation left in doubt, and make them whole')
+            [CompletionResult]::new('settle', 'settle', [CompletionResultType]::ParameterValue, 'Say what became of the messages of which only their target knows whether it has them')
             break
         }
         'fetchonce;seen;skip' {
@@ -191,6 +192,18 @@ Register-ArgumentCompleter -Native -CommandName 'fetchonce' -ScriptBlock {
             [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it means level info')
             [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file of yours, without passwords and mail')
             [CompletionResult]::new('--repair', '--repair', [CompletionResultType]::ParameterName, 'Rewrite what is whole, and have the rest fetched again')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'fetchonce;seen;settle' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, instead of ~/.config/fetchonce/config.toml')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Log what happens, from this level on [default: no log]')
+            [CompletionResult]::new('--log-to', '--log-to', [CompletionResultType]::ParameterName, 'Where the log goes [default: stderr]; alone it means level info')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Append what is said on each connection to a file of yours, without passwords and mail')
+            [CompletionResult]::new('--delivered', '--delivered', [CompletionResultType]::ParameterName, 'Their target has them')
+            [CompletionResult]::new('--again', '--again', [CompletionResultType]::ParameterName, 'Deliver them again')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

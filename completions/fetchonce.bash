@@ -49,6 +49,9 @@ _fetchonce() {
             fetchonce__subcmd__account,rename)
                 cmd="fetchonce__subcmd__account__subcmd__rename"
                 ;;
+            fetchonce__subcmd__seen,settle)
+                cmd="fetchonce__subcmd__seen__subcmd__settle"
+                ;;
             fetchonce__subcmd__seen,skip)
                 cmd="fetchonce__subcmd__seen__subcmd__skip"
                 ;;
@@ -502,8 +505,42 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__seen)
-            opts="-h --config --state-dir --log-level --log-to --trace --help skip verify"
+            opts="-h --config --state-dir --log-level --log-to --trace --help skip verify settle"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-to)
+                    COMPREPLY=($(compgen -W "stderr journald" -- "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fetchonce__subcmd__seen__subcmd__settle)
+            opts="-h --delivered --again --config --state-dir --log-level --log-to --trace --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

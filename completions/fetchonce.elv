@@ -161,6 +161,7 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --help 'Print help'
             cand skip 'Never fetch the undelivered message with this unique-id'
             cand verify 'Check the messages whose files a failed disk operation left in doubt, and make them whole'
+            cand settle 'Say what became of the messages of which only their target knows whether it has them'
         }
         &'fetchonce;seen;skip'= {
             cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
@@ -178,6 +179,17 @@ set edit:completion:arg-completer[fetchonce] = {|@words|
             cand --log-to 'Where the log goes [default: stderr]; alone it means level info'
             cand --trace 'Append what is said on each connection to a file of yours, without passwords and mail'
             cand --repair 'Rewrite what is whole, and have the rest fetched again'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'fetchonce;seen;settle'= {
+            cand --config 'The configuration file, instead of ~/.config/fetchonce/config.toml'
+            cand --state-dir 'Where the index and the lock of each account lie, instead of the configuration''s `state_dir`'
+            cand --log-level 'Log what happens, from this level on [default: no log]'
+            cand --log-to 'Where the log goes [default: stderr]; alone it means level info'
+            cand --trace 'Append what is said on each connection to a file of yours, without passwords and mail'
+            cand --delivered 'Their target has them'
+            cand --again 'Deliver them again'
             cand -h 'Print help'
             cand --help 'Print help'
         }

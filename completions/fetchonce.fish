@@ -177,19 +177,20 @@ journald\t''"
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -l fetch-interrupted-again -d 'Fetch again what was interrupted on its way into a Maildir that is gone for good: it may come a second time'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand account; and __fish_seen_subcommand_from accept-target" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
 warn\t''
 info\t''
 debug\t''
 trace\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
 journald\t''"
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -s h -l help -d 'Print help'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -f -a "skip" -d 'Never fetch the undelivered message with this unique-id'
-complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify" -f -a "verify" -d 'Check the messages whose files a failed disk operation left in doubt, and make them whole'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -s h -l help -d 'Print help'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -f -a "skip" -d 'Never fetch the undelivered message with this unique-id'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -f -a "verify" -d 'Check the messages whose files a failed disk operation left in doubt, and make them whole'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and not __fish_seen_subcommand_from skip verify settle" -f -a "settle" -d 'Say what became of the messages of which only their target knows whether it has them'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from skip" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
@@ -213,6 +214,19 @@ journald\t''"
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -l repair -d 'Rewrite what is whole, and have the rest fetched again'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from settle" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from settle" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from settle" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
+warn\t''
+info\t''
+debug\t''
+trace\t''"
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from settle" -l log-to -d 'Where the log goes [default: stderr]; alone it means level info' -r -f -a "stderr\t''
+journald\t''"
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from settle" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from settle" -l delivered -d 'Their target has them'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from settle" -l again -d 'Deliver them again'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand seen; and __fish_seen_subcommand_from settle" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l config -d 'The configuration file, instead of ~/.config/fetchonce/config.toml' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand demo" -l log-level -d 'Log what happens, from this level on [default: no log]' -r -f -a "error\t''
