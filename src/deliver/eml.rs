@@ -21,7 +21,7 @@ use crate::host::Host;
 use crate::model::{ContentId, DeliveryId, FileStyle, FolderTarget, Octets, Timestamp};
 use crate::recover::Found;
 
-const LAYOUT: Layout = Layout { marker: ".fetchonce-eml", staging: ".fetchonce" };
+pub(super) const LAYOUT: Layout = Layout { marker: ".fetchonce-eml", staging: ".fetchonce" };
 
 /// A folder of plain files that may be delivered to.
 #[derive(Clone)]

@@ -1,22 +1,24 @@
 //! What a delivery would meet, found without changing anything.
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::TargetError;
 use super::folders::missing_dirs;
 use super::maildir::{LAYOUT, is_something_else};
 use super::marker::read_marker;
-use crate::host::Host;
-use crate::model::Octets;
+use super::mbox::MboxError;
+use super::{TargetError, eml};
+use crate::host::{Host, SharedError};
+use crate::model::{Locking, Octets};
 
-/// What lies where a Maildir is to be that an index never delivered to.
+/// What lies where a folder is to be that an index never delivered to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Survey {
     /// Nothing: it can be made.
     Nothing,
-    /// A Maildir, or an empty folder that can become one, with the marker that it has.
+    /// One that can be used, with the marker that it has.
     Folder {
-        /// The random id of the Maildir.
+        /// Its random id.
         marker: Option<String>,
     },
 }
@@ -36,6 +38,34 @@ pub fn survey(host: &dyn Host, root: &Path) -> Result<Survey, TargetError> {
         may_write(host, &root.join(sub))?;
     }
     Ok(Survey::Folder { marker: read_marker(host, root, LAYOUT)? })
+}
+
+/// Looks where a folder of plain files is to be. An error is what [`super::eml::Eml::create`] would meet.
+pub fn survey_eml(host: &dyn Host, root: &Path) -> Result<Survey, TargetError> {
+    if host.stat(root).map_err(TargetError::io("look at", root))?.is_none() {
+        may_create(host, root)?;
+        return Ok(Survey::Nothing);
+    }
+    host.list_dir(root).map_err(TargetError::io("read", root))?;
+    may_write(host, root)?;
+    Ok(Survey::Folder { marker: read_marker(host, root, eml::LAYOUT)? })
+}
+
+/// Whether mail can be added to the mbox at `path`, and whether it exists. Another program may have it just now.
+pub fn survey_mbox(host: &dyn Host, path: &Path) -> Result<bool, TargetError> {
+    let folder = folder_of(path);
+    if host.stat(folder).map_err(TargetError::io("look at", folder))?.is_none() {
+        return Err(MboxError::NoFolder(path.to_owned()).into());
+    }
+    if host.stat(path).map_err(TargetError::io("look at", path))?.is_none() {
+        may_write(host, folder)?;
+        return Ok(false);
+    }
+    // A lock of this kind leaves no trace.
+    match host.open_shared(path, Locking::Flock, Duration::ZERO, false) {
+        Ok(_) | Err(SharedError::Locked(_)) => Ok(true),
+        Err(error) => Err(MboxError::from(error).into()),
+    }
 }
 
 /// Whether mail can be put into the Maildir at `root`, which is known to be one.
@@ -61,7 +91,8 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn may_write(host: &dyn Host, path: &Path) -> Result<(), TargetError> {
+/// Whether files can be made in the folder at `path`.
+pub fn may_write(host: &dyn Host, path: &Path) -> Result<(), TargetError> {
     host.may_write(path).map_err(TargetError::io("write into", path))
 }
 

@@ -29,16 +29,13 @@ impl Context<'_> {
         self.foreseen.get(&decided.listed.number)
     }
 
-    /// The targets of a message, as the configuration names them.
+    /// The targets of a message, as the configuration names them, with the recipient that a route gave.
     pub(super) fn targets(&self, decision: &route::Decision) -> Vec<String> {
         let Route::Deliver(deliveries) = &decision.route else { return Vec::new() };
         let name = |delivery: &route::Delivery| {
-            let target = self.targets.get(delivery.target)?.clone();
-            let target = match &delivery.recipient {
-                Some(address) => target.for_recipient(address),
-                None => target,
-            };
-            Some(printable(&target.to_string()))
+            let target = self.targets.get(delivery.target)?;
+            let for_whom = delivery.recipient.iter().map(|address| format!(" for {address}"));
+            Some(printable(&[target.to_string()].into_iter().chain(for_whom).collect::<String>()))
         };
         deliveries.iter().filter_map(name).collect()
     }

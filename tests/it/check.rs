@@ -1,8 +1,11 @@
 //! `check`: each thing that can be out of order is named with what to do about it, and nothing is changed by looking.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fetchonce::demo::{Credentials, Event, Faults, ListOnly, Login, Quit};
@@ -325,6 +328,51 @@ fn a_maildir_that_a_fetch_would_not_take_is_told() {
     // One that moved with its configuration is recognised.
     home.configure(&home.account("work").replace("Mail-work", "Mail-away"));
     Found::by(&home, &[]).has("target", "ok", &["Mail-away (moved here from ", "Mail-work)"]);
+}
+
+/// Every target is looked at, those of routes too, and nothing is made or handed over by it.
+#[test]
+fn each_target_that_a_fetch_would_not_take_is_told() {
+    let home = Home::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let socket = elsewhere.path().join("lmtp");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let greeter = thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        client.write_all(b"220 here\r\n").unwrap();
+        let mut said = BufReader::new(client.try_clone().unwrap()).lines().map(Result::unwrap);
+        let hello = said.next().unwrap();
+        client.write_all(b"250 here\r\n").unwrap();
+        let last = said.next().unwrap();
+        client.write_all(b"221 bye\r\n").unwrap();
+        (hello, last)
+    });
+    let with = |deliver: &str| {
+        let rule = format!("[[account.work.route]]\nlist_id = \"a\"\ndeliver = {deliver}\n");
+        home.configure(&format!("{}{rule}", home.account("work")));
+    };
+    let before = |home: &Home| home.snapshot().into_keys().collect::<Vec<_>>();
+    with(&format!(r#"["eml:messages", "mbox:inbox", "pipe:/bin/cat", "lmtp:{}"]"#, socket.display()));
+    let files = before(&home);
+    let found = Found::by(&home, &[]);
+    assert_eq!((found.ran.code, before(&home)), (Some(0), files), "{:?}", found.ran);
+    for words in ["Mail-work (new: it", "messages (new: it", "inbox (new: it", "the program /bin/cat", "lmtp answers"] {
+        found.has("target", "ok", &[words]);
+    }
+    let (hello, last) = greeter.join().unwrap();
+    assert!(hello.starts_with("LHLO ") && last == "QUIT", "{hello} {last}");
+
+    fs::write(home.path("file"), "").unwrap();
+    for (deliver, code, words) in [
+        ("\"eml:file\"", 73, &["cannot read", "file"][..]),
+        ("\"mbox:none/inbox\"", 73, &["none/inbox does not exist"]),
+        ("\"mbox:/dev/null\"", 73, &["/dev/null is not a regular file"]),
+        ("\"pipe:no-such-program\"", 69, &["no-such-program"]),
+        ("\"lmtp:/nonexistent/lmtp\"", 69, &["no connection to the socket /nonexistent/lmtp"]),
+    ] {
+        with(deliver);
+        Found::by(&home, &[]).failed(code, "target", words).has("target", "ok", &["Mail-work"]).skipped(&["space"]);
+    }
 }
 
 /// Changes the index behind the program's back.

@@ -1,30 +1,26 @@
-//! What lies on this machine: the state folder, the index, the Maildir, free space and the clock.
+//! What lies on this machine: the state folder, the index and the clock.
 
 use std::path::Path;
 
-use super::super::accept::{lost, refusal};
 use super::super::failure::Failure;
 use super::super::hints::Place;
 use super::super::state::{has_content, known_by_another_name, lost_index, no_state};
-use super::{AFTER_A_FAILURE, Checkup};
-use crate::deliver::maildir::Maildir;
-use crate::deliver::marker::Known;
-use crate::deliver::survey::{self, Survey};
-use crate::fetch::FetchError;
+use super::Checkup;
+use crate::deliver::survey;
 use crate::host::{AccountLock, Host, LockError};
 use crate::index::{Index, IndexError};
-use crate::model::{FolderTarget, Octets, Target, Timestamp, limits, shown_path};
+use crate::model::{Timestamp, limits, shown_path};
+use crate::report::Exit;
 use crate::report::calendar::minute;
 use crate::report::finding::{Area, Finding, Verdict};
-use crate::report::human::{counted, single};
-use crate::report::{Exit, Problem};
+use crate::report::human::counted;
 
 /// What was learnt of the index.
 #[derive(Default)]
 pub(super) struct Looked<'a> {
     /// `None` for an account that was never fetched, and where the index cannot be used.
     pub(super) index: Option<Index<'a>>,
-    has_failed: bool,
+    pub(super) has_failed: bool,
     /// Whether a fetch is at work on the account.
     pub(super) is_running: bool,
 }
@@ -86,61 +82,6 @@ impl<'a> Checkup<'a> {
         }
     }
 
-    /// The Maildir and the space for it; both mean nothing while the index does not tell which Maildir it is.
-    pub(super) fn target(&mut self, looked: &Looked<'_>) {
-        let [Target::Maildir(FolderTarget { path: maildir, .. })] = &self.account.deliver[..] else {
-            let why = "not looked at: no Maildir was named by --into";
-            self.skip(Area::Target, why);
-            return self.skip(Area::Space, why);
-        };
-        if looked.has_failed {
-            self.skip(Area::Target, AFTER_A_FAILURE);
-            return self.skip(Area::Space, AFTER_A_FAILURE);
-        }
-        match look_at_target(&self.world.host, maildir, looked.index.as_ref()) {
-            Ok(what) => self.ok(Area::Target, what),
-            Err(error) => {
-                self.fail(Area::Target, &self.place.failure(error));
-                return self.skip(Area::Space, AFTER_A_FAILURE);
-            }
-        }
-        if let Some(index) = &looked.index
-            && let Err(failure) = self.waiting(index)
-        {
-            self.fail(Area::Target, &failure);
-        }
-        let finding = match survey::free_space(&self.world.host, maildir) {
-            Ok(free) => space(free, &self.place),
-            Err(error) => super::failed(Area::Space, &self.place.failure(error)),
-        };
-        self.tell(&finding);
-    }
-
-    /// What an earlier run left to be done in the Maildir.
-    fn waiting(&mut self, index: &Index<'_>) -> Result<(), Failure> {
-        let failure = |error: IndexError| self.place.failure(error);
-        let interrupted = index.intents().map_err(failure)?.len();
-        let totals = index.totals().map_err(failure)?;
-        let lost = lost(self.world, index, &self.place)?;
-        if let Some(lost) = lost.first() {
-            self.fail(Area::Target, &refusal(lost, &self.place));
-        } else if interrupted > 0 {
-            let what = format!("the delivery of {} was interrupted", counted(interrupted));
-            self.tell(&Finding::warning(Area::Target, what, "nothing to do: the next fetch settles it"));
-        }
-        let count = |messages: u64| usize::try_from(messages).unwrap_or(usize::MAX);
-        if totals.held > 0 {
-            let held = counted(count(totals.held));
-            let what = format!("{held} kept safe in the held Maildir: a target refused, or a route skips");
-            self.tell(&Finding::warning(Area::Target, what, "nothing to do: the next fetch delivers what is held"));
-        }
-        if totals.untrusted > 0 {
-            let problem = Problem::Untrusted { messages: count(totals.untrusted) };
-            self.tell(&Finding::told(Area::Target, problem.exit(), single(&problem, self.place.naming())));
-        }
-        Ok(())
-    }
-
     pub(super) fn clock(&mut self, looked: &Looked<'_>) {
         let latest = looked.index.as_ref().map_or(Ok(None), Index::latest_run);
         let finding = match latest {
@@ -168,7 +109,7 @@ fn unwritable(what: &str, path: &Path, error: std::io::Error) -> Failure {
     Failure::new(Exit::Io, error, format!("look after the rights of {shown}"))
 }
 
-fn or_to_be_made(path: &Path, exists: bool) -> String {
+pub(super) fn or_to_be_made(path: &Path, exists: bool) -> String {
     format!("{}{}", shown_path(path), if exists { "" } else { " (new: it will be made)" })
 }
 
@@ -185,35 +126,6 @@ fn look_at_index<'h>(host: &'h dyn Host, place: &Place) -> Result<(Option<Index<
         None => "no run yet".to_owned(),
     };
     Ok((Some(index), format!("{} delivered, {last}", counted(delivered))))
-}
-
-/// Whether mail can be delivered to a Maildir, which must be the one that the index knows.
-fn look_at_target(host: &dyn Host, maildir: &Path, index: Option<&Index<'_>>) -> Result<String, FetchError> {
-    let known = index.map_or(Ok(None), |index| index.target_at("maildir", maildir))?;
-    if let (Some(index), Some(target)) = (index, known) {
-        let known = Known { marker: &target.marker, generation: target.generation };
-        Maildir::open(host, &FolderTarget::new(maildir), index.id(), known)?;
-        survey::may_deliver(host, maildir)?;
-        return Ok(shown_path(maildir));
-    }
-    let marker = match survey::survey(host, maildir)? {
-        Survey::Nothing => return Ok(or_to_be_made(maildir, false)),
-        Survey::Folder { marker } => marker,
-    };
-    let moved = index.zip(marker).map_or(Ok(None), |(index, marker)| index.target_with_marker("maildir", &marker))?;
-    Ok(match moved {
-        Some(old) => format!("{} (moved here from {})", shown_path(maildir), shown_path(&old.path)),
-        None => format!("{} (nothing delivered there yet)", shown_path(maildir)),
-    })
-}
-
-fn space(free: Octets, place: &Place) -> Finding {
-    let needed = Octets(limits::FREE_SPACE_FLOOR_OCTETS);
-    match free {
-        Octets(u64::MAX) => Finding::ok(Area::Space, "not counted by this file system"),
-        free if free >= needed => Finding::ok(Area::Space, format!("{free} free")),
-        free => super::failed(Area::Space, &place.failure(FetchError::NoSpace { free, needed })),
-    }
 }
 
 /// Whether the clock can be right, as far as the latest run tells.
@@ -241,7 +153,6 @@ fn clock(now: Timestamp, latest: Option<Timestamp>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::accounts::Global;
     use super::*;
 
     const DAY: i64 = 24 * 3600;
@@ -271,20 +182,5 @@ mod tests {
         );
         assert_eq!(at(i64::MAX, Some(i64::MIN)).0, Verdict::Warning);
         assert_eq!(at(NOW.0, Some(i64::MAX)).0, Verdict::Warning);
-    }
-
-    #[test]
-    fn a_full_disk_is_told_as_a_fetch_tells_it() {
-        let name = "work".parse().unwrap();
-        let place = Global::default().place(Path::new("/state"), &name, &[]);
-        let of = |free: u64| {
-            let finding = space(Octets(free), &place);
-            (finding.verdict, finding.exit)
-        };
-        let floor = limits::FREE_SPACE_FLOOR_OCTETS;
-        assert_eq!(of(floor), (Verdict::Ok, Exit::Fine));
-        assert_eq!(of(floor - 1), (Verdict::Failed, Exit::Io));
-        assert_eq!(of(0), (Verdict::Failed, Exit::Io));
-        assert_eq!(space(Octets(u64::MAX), &place).what, "not counted by this file system");
     }
 }

@@ -1,10 +1,12 @@
 //! `check`: looks at everything that a fetch needs, one thing after the other, and changes nothing here or on the server.
 //!
 //! What a fetch would fail by is told in the words, with the hint and with the exit code of a fetch. What rests on a thing
-//! that failed is skipped. `local` looks at what lies on this machine, `server` at what a session shows.
+//! that failed is skipped. `local` looks at what lies on this machine, `targets` at where the mail goes, `server` at what a
+//! session shows.
 
 mod local;
 mod server;
+mod targets;
 
 use std::sync::Arc;
 
@@ -95,7 +97,7 @@ impl<'a> Checkup<'a> {
         self.configuration();
         self.state();
         let looked = self.index();
-        self.target(&looked);
+        self.targets(&looked);
         self.clock(&looked);
         let password = self.password(prompted);
         if looked.is_running {

@@ -66,6 +66,11 @@ impl<'h> Mta<'h> {
         Self { host, protocol, spec, name, run_deadline, session: None, troubles: 0, given_up: None }
     }
 
+    /// Whether the server is there and speaks the protocol; it is given no mail.
+    pub fn greet(&mut self) -> Result<(), TargetError> {
+        self.connect().map(drop).map_err(|failure| self.error(failure))
+    }
+
     /// Connects and greets, unless a connection is there already.
     fn connect(&mut self) -> Result<&mut Session<'h>, MtaFailure> {
         if let Some(reason) = &self.given_up {
