@@ -19,7 +19,7 @@ struct Source {
 }
 
 impl Source {
-    /// The room it belongs to: `pop3` for `pop3/link.rs`, `plan` for `plan.rs`.
+    /// The room it belongs to: `pop3` for `pop3/link.rs`, `recover` for `recover.rs`.
     fn room(&self) -> &str {
         let first = self.path.split('/').next().unwrap_or_default();
         first.strip_suffix(".rs").unwrap_or(first)
