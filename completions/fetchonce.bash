@@ -65,7 +65,7 @@ _fetchonce() {
 
     case "${cmd}" in
         fetchonce)
-            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --log-level --log-to --trace --help --version fetch list check status account seen demo man completions"
+            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --limit-bytes --limit-time --order --max-size --as-new --quiet --verbose --json --into --keep --keep-newest --keep-bytes --delete-larger-than --password-command --ca-file --tls --allow-cleartext --log-level --log-to --trace --help --version fetch list check status account seen demo man completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -87,11 +87,39 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --order)
+                    COMPREPLY=($(compgen -W "oldest newest smallest" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --into)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-newest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delete-larger-than)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -233,7 +261,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__check)
-            opts="-h --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
+            opts="-h --json --into --keep --keep-newest --keep-bytes --delete-larger-than --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -244,6 +272,18 @@ _fetchonce() {
                     return 0
                     ;;
                 --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-newest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delete-larger-than)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -355,7 +395,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__fetch)
-            opts="-q -v -h --dry-run --jobs --limit --as-new --quiet --verbose --json --into --keep --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
+            opts="-q -v -h --dry-run --jobs --limit --limit-bytes --limit-time --order --max-size --as-new --quiet --verbose --json --into --keep --keep-newest --keep-bytes --delete-larger-than --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -369,11 +409,39 @@ _fetchonce() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --order)
+                    COMPREPLY=($(compgen -W "oldest newest smallest" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --into)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-newest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delete-larger-than)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -417,7 +485,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__list)
-            opts="-h --json --into --keep --password-command --ca-file --tls --allow-cleartext --explain --config --state-dir --log-level --log-to --trace --help"
+            opts="-h --json --into --keep --keep-newest --keep-bytes --delete-larger-than --password-command --ca-file --tls --allow-cleartext --explain --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -428,6 +496,18 @@ _fetchonce() {
                     return 0
                     ;;
                 --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-newest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delete-larger-than)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

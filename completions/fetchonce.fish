@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fetchonce_global_optspecs
-    string join \n config= state-dir= dry-run jobs= limit= as-new q/quiet v/verbose json into= keep= password-command= ca-file= tls= allow-cleartext log-level= log-to= trace= h/help V/version
+    string join \n config= state-dir= dry-run jobs= limit= limit-bytes= limit-time= order= max-size= as-new q/quiet v/verbose json into= keep= keep-newest= keep-bytes= delete-larger-than= password-command= ca-file= tls= allow-cleartext log-level= log-to= trace= h/help V/version
 end
 
 function __fish_fetchonce_needs_command
@@ -28,8 +28,17 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -l config -d 'The conf
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l state-dir -d 'Where the index and the lock of each account lie, instead of the configuration\'s `state_dir`' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l jobs -d 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit -d 'Most messages to fetch from each account' -r
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit-bytes -d 'Begin no further message of an account once so much is fetched, such as `100 MB`' -r
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit-time -d 'Begin no further message of an account after so long, such as `5m`' -r
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l order -d 'What to fetch first' -r -f -a "oldest\t''
+newest\t''
+smallest\t''"
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l max-size -d 'Leave larger messages on the server, such as `25 MB`' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l keep-newest -d 'So many of the delivered messages, the newest, stay on the server' -r
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l keep-bytes -d 'The newest of the delivered messages stay on the server, as many as are together no larger' -r
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l delete-larger-than -d 'A larger message is deleted on the server once it is delivered' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''
@@ -62,8 +71,17 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "man" -d 'Print 
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l jobs -d 'Accounts fetched side by side, 1 to 64 [default: all, at most 4]' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit -d 'Most messages to fetch from each account' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit-bytes -d 'Begin no further message of an account once so much is fetched, such as `100 MB`' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit-time -d 'Begin no further message of an account after so long, such as `5m`' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l order -d 'What to fetch first' -r -f -a "oldest\t''
+newest\t''
+smallest\t''"
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l max-size -d 'Leave larger messages on the server, such as `25 MB`' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l keep-newest -d 'So many of the delivered messages, the newest, stay on the server' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l keep-bytes -d 'The newest of the delivered messages stay on the server, as many as are together no larger' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l delete-larger-than -d 'A larger message is deleted on the server once it is delivered' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''
@@ -88,6 +106,9 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l allow-clea
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l keep-newest -d 'So many of the delivered messages, the newest, stay on the server' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l keep-bytes -d 'The newest of the delivered messages stay on the server, as many as are together no larger' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l delete-larger-than -d 'A larger message is deleted on the server once it is delivered' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''
@@ -109,6 +130,9 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -l explain -d 
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand list" -s h -l help -d 'Print help'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l into -d 'Where the mail goes: `maildir:FOLDER`, `mbox:FILE`, `eml:FOLDER`, `stdout:`, `pipe:PROGRAM`, `lmtp:SOCKET` or `smtp:HOST`; once for each of several' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l keep -d 'How long delivered mail stays on the server: `forever`, `none` or for example `14 days` [default: forever]' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l keep-newest -d 'So many of the delivered messages, the newest, stay on the server' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l keep-bytes -d 'The newest of the delivered messages stay on the server, as many as are together no larger' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l delete-larger-than -d 'A larger message is deleted on the server once it is delivered' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l password-command -d 'A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l ca-file -d 'Certificates to trust besides the system\'s (PEM)' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand check" -l tls -d 'How the connection is protected, instead of what the scheme of the URL says' -r -f -a "implicit\t''

@@ -12,10 +12,11 @@ use super::hints::{Folder, Place};
 use super::state::Files;
 use crate::config::{
     self, Account, AccountName, Config, ConfigError, ConfigErrorKind, Environment, Hooks, OneShot, PasswordError,
-    PasswordProblem, PasswordSource, Tls,
+    PasswordProblem, PasswordSource, RetentionWords, Tls,
 };
 use crate::index::Identity;
 use crate::model::{Target, escaped, limits, quoted};
+use crate::policy::{Intake, Retention};
 use crate::report::Exit;
 use crate::route::Routes;
 
@@ -139,7 +140,7 @@ impl Global {
                 Err(Failure::usage("a URL stands alone", "give one URL, or names of accounts of the configuration"))
             }
             _ if *args != OneShotArgs::default() => Err(Failure::usage(
-                "--into, --keep, --password-command, --ca-file, --tls and --allow-cleartext belong to a URL",
+                "--into, --keep and its kin, --password-command, --ca-file, --tls and --allow-cleartext belong to a URL",
                 "write `fetchonce fetch pop3s://USER@HOST --into maildir:FOLDER`; the configuration says it for its accounts",
             )),
             names => self.configured(names),
@@ -269,8 +270,7 @@ impl Global {
             Failure::new(Exit::Usage, error, hint)
         })?;
         let deliver = parse_targets(&args.into, Some(&user))?;
-        let keep =
-            args.keep.as_deref().map(config::parse_keep).transpose().map_err(|error| wrong_option("--keep", &error))?;
+        let retention = retention(args).map_err(|error| wrong_option("--keep", &error))?;
         // A broken configuration is no reason not to fetch without it.
         let in_configuration = self.state().map(|(_, accounts)| accounts).unwrap_or_default();
         let is_set = std::env::var_os(PASSWORD_VARIABLE).is_some();
@@ -291,7 +291,8 @@ impl Global {
             routes: Routes::to_all(deliver.len()),
             deliver,
             trace_headers: Vec::new(),
-            keep: keep.unwrap_or_default(),
+            retention,
+            intake: Intake::default(),
             timeout: limits::SILENCE,
             deadline: limits::RUN,
             hooks: Hooks::default(),
@@ -315,6 +316,12 @@ fn secret_variables(accounts: &[Account]) -> Vec<String> {
         _ => None,
     });
     named.chain([PASSWORD_VARIABLE.to_owned()]).collect()
+}
+
+fn retention(args: &OneShotArgs) -> Result<Retention, config::ValueError> {
+    let keep = args.keep.as_deref().map(config::parse_keep).transpose()?;
+    let (newest, newest_octets, larger_than) = (args.keep_newest, args.keep_bytes, args.delete_larger_than);
+    RetentionWords { keep, newest, newest_octets, larger_than }.rules()
 }
 
 fn parse_targets(into: &[impl AsRef<OsStr>], user: Option<&str>) -> Result<Vec<Target>, Failure> {

@@ -3,11 +3,14 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::screen::{Format, Talk};
-use crate::config::{AccountName, Tls, keys};
+use crate::config::{AccountName, Tls, ValueError, keys, parse_size, parse_time};
+use crate::model::Octets;
+use crate::policy::{Intake, Order};
 
 /// What to type, and what it does.
 pub(super) const EXAMPLES: [(&str, &str); 8] = [
@@ -226,9 +229,8 @@ pub(super) struct FetchArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: Option<u8>,
 
-    /// Most messages to fetch from each account
-    #[arg(long, value_name = "N")]
-    pub(super) limit: Option<usize>,
+    #[command(flatten)]
+    pub(super) intake: IntakeArgs,
 
     /// Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time
     #[arg(long)]
@@ -248,6 +250,60 @@ pub(super) struct FetchArgs {
 
     #[command(flatten)]
     pub(super) one_shot: OneShotArgs,
+}
+
+/// What a run takes from each server; each stands for the key of that name.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct IntakeArgs {
+    /// Most messages to fetch from each account
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<u64>,
+
+    /// Begin no further message of an account once so much is fetched, such as `100 MB`
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) limit_bytes: Option<Octets>,
+
+    /// Begin no further message of an account after so long, such as `5m`
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) limit_time: Option<Duration>,
+
+    /// What to fetch first
+    #[arg(long, value_enum)]
+    pub(super) order: Option<OrderArg>,
+
+    /// Leave larger messages on the server, such as `25 MB`
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_size: Option<Octets>,
+}
+
+impl IntakeArgs {
+    /// The rules of an account, with these in the place of its own.
+    pub(super) fn over(&self, rules: Intake) -> Intake {
+        Intake {
+            order: self.order.map_or(rules.order, Order::from),
+            max_size: self.max_size.or(rules.max_size),
+            messages: self.limit.or(rules.messages),
+            octets: self.limit_bytes.or(rules.octets),
+            time: self.limit_time.or(rules.time),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OrderArg {
+    Oldest,
+    Newest,
+    Smallest,
+}
+
+impl From<OrderArg> for Order {
+    fn from(order: OrderArg) -> Self {
+        match order {
+            OrderArg::Oldest => Self::Oldest,
+            OrderArg::Newest => Self::Newest,
+            OrderArg::Smallest => Self::Smallest,
+        }
+    }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -302,6 +358,18 @@ pub(super) struct OneShotArgs {
     #[arg(long, value_name = "HOW LONG", help_heading = ONE_SHOT)]
     pub(super) keep: Option<String>,
 
+    /// So many of the delivered messages, the newest, stay on the server
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = ONE_SHOT)]
+    pub(super) keep_newest: Option<u64>,
+
+    /// The newest of the delivered messages stay on the server, as many as are together no larger
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = ONE_SHOT)]
+    pub(super) keep_bytes: Option<Octets>,
+
+    /// A larger message is deleted on the server once it is delivered
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = ONE_SHOT)]
+    pub(super) delete_larger_than: Option<Octets>,
+
     /// A program that prints the password, with its arguments; else `FETCHONCE_PASSWORD` is read, else you are asked
     #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, value_terminator = ";",
           help_heading = ONE_SHOT)]
@@ -337,6 +405,21 @@ impl From<TlsArg> for Tls {
     }
 }
 
+/// A size with its unit, as the configuration has it.
+fn size(text: &str) -> Result<Octets, String> {
+    parse_size(text).map_err(explained)
+}
+
+/// A length of time, as the configuration has it.
+fn time(text: &str) -> Result<Duration, String> {
+    parse_time(text).map_err(explained)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn explained(error: ValueError) -> String {
+    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,7 +439,7 @@ mod tests {
         let cli = parse(&["--config", "f", "work", "home", "--limit", "3"]);
         assert!(cli.command.is_none());
         assert_eq!(cli.fetch.accounts, ["work", "home"]);
-        assert_eq!(cli.fetch.limit, Some(3));
+        assert_eq!(cli.fetch.intake.limit, Some(3));
         let cli = parse(&["--config", "f", "status", "work"]);
         assert!(matches!(cli.command, Some(Command::Status(_))));
         assert_eq!(parse(&["status", "--config", "f"]).config, Some("f".into()));

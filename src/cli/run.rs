@@ -23,7 +23,6 @@ use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
 use crate::model::{FileStyle, shown_path};
 use crate::plan::Rules;
-use crate::policy::Keep;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
 use crate::report::{Exit, Summary};
 
@@ -50,7 +49,7 @@ struct Fetching<'a> {
     width: usize,
 }
 
-/// Shows what is on the servers: a dry run without a limit.
+/// Shows what is on the servers: a dry run.
 pub(super) fn list(world: &World, global: &Global, args: ListArgs) -> Result<Exit, Failure> {
     let ListArgs { look: LookArgs { accounts, json, one_shot }, explain } = args;
     fetch(world, global, &FetchArgs { accounts, json, one_shot, explain, dry_run: true, ..FetchArgs::default() })
@@ -155,7 +154,6 @@ impl Fetching<'_> {
                 .account(format!("{:1$}", place.name.as_str(), self.width), move || stopwatch.elapsed()),
             is_dry: self.args.dry_run,
             explains: self.args.explain,
-            deletes_at_once: work.account.keep == Keep::None,
             targets: &targets,
             width: self.width,
             stopwatch,
@@ -202,9 +200,8 @@ impl Fetching<'_> {
         }
         let destination = || destination(&account, &place, &self.chosen.secret_variables);
         let deliver = (!self.args.dry_run).then(destination).flatten();
-        let mut job = job(account, identity, password, deliver, self.args.limit);
+        let mut job = job(account, identity, password, deliver, self.args);
         job.tracer = self.world.tracer(&place.name);
-        job.explain = self.args.explain;
         Ok(fetch::run(host, &job, &mut index, Rules::default(), watch))
     }
 
@@ -289,19 +286,19 @@ fn job(
     identity: Identity,
     password: SecretString,
     deliver: Option<Destination>,
-    limit: Option<usize>,
+    args: &FetchArgs,
 ) -> Job {
     Job {
         identity,
         endpoint: endpoint(&account),
         credentials: Credentials { user: account.user, password },
         tracer: None,
-        keep: account.keep,
+        retention: account.retention,
         routes: account.routes,
-        explain: false,
+        explain: args.explain,
         deliver,
         silence: account.timeout,
         deadline: account.deadline,
-        limit,
+        intake: args.intake.over(account.intake),
     }
 }

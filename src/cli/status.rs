@@ -14,7 +14,7 @@ use crate::host::{AccountLock, Host, LockError};
 use crate::index::{Index, IndexError, Run};
 use crate::model::limits;
 use crate::plan;
-use crate::policy::Keep;
+use crate::policy::Retention;
 use crate::report::calendar::day;
 use crate::report::human::{counted, printable};
 use crate::report::json::{AlarmRecord, DueRecord, Record, RunRecord, StatusRecord};
@@ -71,9 +71,9 @@ fn look<'p>(
         return if is_lost { Err(lost_index(place)) } else { Ok(never) };
     }
     let running = matches!(AccountLock::acquire_existing(&files.lock), Err(LockError::Held(_)));
-    let keep = account.map(|account| account.keep);
+    let retention = account.map(|account| account.retention);
     let status = Index::open_read_only(host, &files.index).and_then(|index| match index {
-        Some(index) => read(host, &index, keep, runs, StatusRecord { running, ..never }),
+        Some(index) => read(host, &index, retention, runs, StatusRecord { running, ..never }),
         None => Ok(never),
     });
     let mut status = status.map_err(|error| place.failure(error))?;
@@ -85,12 +85,12 @@ fn look<'p>(
 fn read<'p>(
     host: &dyn Host,
     index: &Index<'_>,
-    keep: Option<Keep>,
+    retention: Option<Retention>,
     runs: u32,
     known: StatusRecord<'p>,
 ) -> Result<StatusRecord<'p>, IndexError> {
     let totals = index.totals()?;
-    let (due_now, due) = due(host, index, keep)?;
+    let (due_now, due) = due(host, index, retention)?;
     Ok(StatusRecord {
         last_run: index.runs(1)?.pop().map(record),
         first_run_at: index.first_run()?.map(|at| at.0),
@@ -124,13 +124,13 @@ fn record(run: Run) -> RunRecord {
 }
 
 /// How many messages may be deleted now, and how many on which later day. An account without a policy has none.
-fn due(host: &dyn Host, index: &Index<'_>, keep: Option<Keep>) -> Result<(u64, Vec<DueRecord>), IndexError> {
-    let Some(keep) = keep.filter(|keep| *keep != Keep::Forever) else { return Ok((0, Vec::new())) };
+fn due(host: &dyn Host, index: &Index<'_>, retention: Option<Retention>) -> Result<(u64, Vec<DueRecord>), IndexError> {
+    let Some(retention) = retention.filter(|retention| !retention.is_forever()) else { return Ok((0, Vec::new())) };
     let (now, clock) = (host.now(), index.credited_clock(host.now())?);
     let mut due_now = 0;
     let mut days: BTreeMap<String, u64> = BTreeMap::new();
-    for row in index.seen()?.rows().iter().filter(|row| row.gone.is_none() && !row.delete_sent) {
-        match plan::due_in(row, keep, clock) {
+    for stay in plan::stays_without_listing(&index.seen()?, &retention, clock) {
+        match stay.left() {
             None => {}
             Some(due_in) if due_in.is_zero() => due_now += 1,
             Some(due_in) => *days.entry(day(now.after(due_in))).or_default() += 1,

@@ -36,7 +36,6 @@ pub(super) struct Watch<'a> {
     pub(super) is_dry: bool,
     /// Whether each decision is followed by where the message goes and why.
     pub(super) explains: bool,
-    pub(super) deletes_at_once: bool,
     pub(super) targets: &'a [Target],
     /// The longest name of an account.
     pub(super) width: usize,
@@ -63,8 +62,8 @@ impl Observer for Watch<'_> {
 
 impl Watch<'_> {
     fn tell_decided(&self, account: &str, plan: &Plan, foreseen: &HashMap<MessageNumber, Foreseen>) {
-        let Self { targets, explains, deletes_at_once, .. } = *self;
-        let context = Context { foreseen, targets, explains, deletes_at_once, now: self.host.now() };
+        let Self { targets, explains, .. } = *self;
+        let context = Context { foreseen, targets, explains, now: self.host.now() };
         match self.screen.format {
             Format::Text => {
                 let padded = format!("{account:width$}", width = self.width);

@@ -2,15 +2,13 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use jiff::SignedDuration;
 
 use super::error::{ConfigError, ConfigErrorKind, ValueError, nearest};
 use super::password::{PasswordProblem, checked};
 use super::raw::{Entry, RawAccount, RawFile, RawPassword, Source};
+use super::rules::parse_time;
 use super::target::Words;
-use super::{Account, Config, Environment, Hooks, LONGEST_TIME, PasswordSource, SHORTEST_TIME, Tls, names};
+use super::{Account, Config, Environment, Hooks, PasswordSource, Tls, names};
 use crate::model::limits;
 
 /// What the values of a file are checked against.
@@ -53,9 +51,10 @@ impl Checker<'_> {
             routes,
             user,
             password: self.optional(raw.password.as_ref(), |raw| self.password(raw))?.unwrap_or(PasswordSource::Prompt),
-            keep: self.optional(raw.keep.as_ref(), |text| super::keep::parse_keep(text))?.unwrap_or_default(),
-            timeout: self.optional(raw.timeout.as_ref(), |text| time(text))?.unwrap_or(limits::SILENCE),
-            deadline: self.optional(raw.deadline.as_ref(), |text| time(text))?.unwrap_or(limits::RUN),
+            retention: self.retention(&raw.rules)?,
+            intake: self.intake(&raw.rules)?,
+            timeout: self.optional(raw.timeout.as_ref(), |text| parse_time(text))?.unwrap_or(limits::SILENCE),
+            deadline: self.optional(raw.deadline.as_ref(), |text| parse_time(text))?.unwrap_or(limits::RUN),
             hooks: self.hooks(raw.after.as_ref(), raw.on_error.as_ref())?,
         })
     }
@@ -166,15 +165,4 @@ fn port(number: Option<i64>) -> Result<u16, ValueError> {
         .and_then(|number| u16::try_from(number).ok())
         .filter(|port| *port != 0)
         .ok_or_else(|| ValueError::new("a port is a number between 1 and 65535"))
-}
-
-/// A length of time in words, such as `30s` or `1h 30m`.
-pub(super) fn time(text: &str) -> Result<Duration, ValueError> {
-    let example = "write for example \"30s\", \"5m\" or \"1h\"";
-    let signed: SignedDuration =
-        text.parse().map_err(|_| ValueError::new("not a length of time").with_hint(example))?;
-    Duration::try_from(signed)
-        .ok()
-        .filter(|time| (SHORTEST_TIME..=LONGEST_TIME).contains(time))
-        .ok_or_else(|| ValueError::new("must be between one second and 24 hours").with_hint(example))
 }

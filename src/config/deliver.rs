@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 
-use super::check::{Checker, one_of, time};
+use super::check::{Checker, one_of};
 use super::error::{ConfigError, ValueError};
 use super::raw::{Entry, RawOptions, RawPlace, RawTarget};
+use super::rules::parse_time;
 use super::target::{Words, add, envelope_address, smtp};
 use crate::model::{Dialect, FileStyle, InDoubt, Locking, MATCHED_RECIPIENT, Mtime, Target};
 
@@ -78,7 +79,8 @@ impl Checker<'_> {
             }
             Target::Stdout(dialect) => *dialect = self.dialect(options)?,
             Target::Pipe(pipe) => {
-                pipe.timeout = self.optional(options.timeout.as_ref(), |text| time(text))?.unwrap_or(pipe.timeout);
+                pipe.timeout =
+                    self.optional(options.timeout.as_ref(), |text| parse_time(text))?.unwrap_or(pipe.timeout);
                 pipe.in_doubt = self.in_doubt(options)?;
             }
             Target::Lmtp(mta) | Target::Smtp(mta) => {

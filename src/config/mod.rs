@@ -23,12 +23,12 @@
 mod check;
 mod deliver;
 mod error;
-mod keep;
 pub mod keys;
 mod names;
 mod password;
 mod raw;
 mod route;
+mod rules;
 mod size;
 mod target;
 mod url;
@@ -45,12 +45,14 @@ use directories::{BaseDirs, ProjectDirs};
 use secrecy::zeroize::Zeroizing;
 
 use crate::model::{Target, TraceHeader, quoted};
+use crate::policy::{Intake, Retention};
 use crate::route::Routes;
 
 pub use error::{ConfigError, ConfigErrorKind, ValueError};
-pub use keep::parse_keep;
 pub use names::AccountName;
 pub use password::{COMMAND_TIME, OUTPUT_OCTETS, PasswordError, PasswordProblem, PasswordSource};
+pub use rules::{RetentionWords, parse_keep, parse_time};
+pub use size::parse_size;
 pub use target::parse_targets;
 pub use url::{OneShot, UrlError, parse_url};
 
@@ -98,8 +100,10 @@ pub struct Account {
     pub routes: Routes,
     /// What is put before each message.
     pub trace_headers: Vec<TraceHeader>,
-    /// How long delivered mail stays on the server.
-    pub keep: crate::policy::Keep,
+    /// When delivered mail may leave the server.
+    pub retention: Retention,
+    /// What a run takes from the server.
+    pub intake: Intake,
     /// Longest silence on the wire, [`SHORTEST_TIME`] to [`LONGEST_TIME`].
     pub timeout: Duration,
     /// Longest run of this account, [`SHORTEST_TIME`] to [`LONGEST_TIME`].

@@ -4,7 +4,7 @@ use super::error::ValueError;
 use crate::model::Octets;
 
 /// Reads a size with its unit, such as `25 MB` or `1.5 GiB`; none of nothing.
-pub(super) fn parse_size(text: &str) -> Result<Octets, ValueError> {
+pub fn parse_size(text: &str) -> Result<Octets, ValueError> {
     const UNITS: [(&str, u64); 9] = [
         ("b", 1),
         ("kb", 1000),

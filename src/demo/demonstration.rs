@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::index::{Identity, Index};
 use crate::model::{Target, hex};
 use crate::plan::Rules;
-use crate::policy::Keep;
+use crate::policy::{Intake, Keep, Retention};
 use crate::pop3::{Credentials, Endpoint, TlsMode};
 use crate::report::{self, Observer, with_causes};
 use crate::route::Routes;
@@ -190,7 +190,7 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
         endpoint: Endpoint { host: server, port, tls: TlsMode::None, ca_file: None, allow_cleartext: false },
         credentials: Credentials { user: USER.to_owned(), password: "any".into() },
         tracer: None,
-        keep,
+        retention: Retention { keep, ..Retention::default() },
         routes: Routes::to_all(1),
         explain: false,
         deliver: Some(Destination {
@@ -202,7 +202,7 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
         }),
         silence: Duration::from_secs(60),
         deadline: Duration::from_secs(300),
-        limit: None,
+        intake: Intake::default(),
     }
 }
 

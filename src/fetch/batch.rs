@@ -1,7 +1,6 @@
 //! Messages on their way from the session into a target, made durable and recorded a batch at a time.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::exit::of_target;
 use super::session::{Open, Retrieval, body_cap};
@@ -13,7 +12,7 @@ use crate::deliver::staging::Staged;
 use crate::index::IntentRecord;
 use crate::model::{MessageNumber, Octets, Receipt, RowId, Uid, limits};
 use crate::plan::{Fetch, FetchRow, Reason, Verdict};
-use crate::pop3::{Matched, RetrError, Retrieved, SessionError, Sighting};
+use crate::pop3::{RetrError, Retrieved, SessionError, Sighting};
 use crate::report::{Event, Problem};
 
 /// A message that is durable and recorded, and what this session saw of it.
@@ -168,10 +167,8 @@ impl Runner<'_, '_> {
         self.summary.recognised += 1;
         self.emit(&Event::Recognised { uid: &fetch.listed.uid });
         let Some(receipt) = self.index.receipt(lives_on)? else { return Ok(()) };
-        open.session.settle(fetch.listed.number, &receipt);
-        let due = self.is_due_now(open, lives_on)?;
-        let matched = due.then(|| Matched::prove(&receipt, retrieved.sighting).ok()).flatten();
-        self.dele(open, matched.into_iter().collect())
+        open.settle(fetch.listed.number, &receipt, retrieved.sighting);
+        Ok(())
     }
 
     /// Where the unique-id alone proved nothing, its content now tells which of its rows is listed.
@@ -182,7 +179,7 @@ impl Runner<'_, '_> {
             }
             return Ok(());
         }
-        let was_in_doubt = matches!(fetch.reason, Reason::Unproven | Reason::Due);
+        let was_in_doubt = fetch.reason == Reason::Unproven || fetch.reason.deletes();
         if was_in_doubt && open.listing.complete {
             self.index.supersede(&[row], is_other && !open.contradicted)?;
             open.contradicted |= is_other;
@@ -190,13 +187,7 @@ impl Runner<'_, '_> {
         Ok(())
     }
 
-    fn is_due_now(&self, open: &Open<'_>, row: RowId) -> Result<bool, FetchError> {
-        let delivered = self.index.delivered_clock(row)?;
-        let age = delivered.map(|delivered| crate::policy::age(delivered, self.clock));
-        Ok(open.listing.complete && age.is_some_and(|age| self.job.keep.is_due(age)))
-    }
-
-    /// Makes a batch durable and records it, in the order of the life of a message; then DELEs what is due of it.
+    /// Makes a batch durable and records it, in the order of the life of a message.
     pub(super) fn commit_batch(
         &mut self,
         open: Option<&mut Open<'_>>,
@@ -212,15 +203,10 @@ impl Runner<'_, '_> {
             recorded = self.pass_on(targets, recorded)?;
         }
         let Some(open) = open else { return Ok(()) };
-        let due = open.listing.complete && self.job.keep.is_due(Duration::ZERO);
-        let mut matched = Vec::new();
         for Recorded { receipt, number, sighting } in recorded {
-            open.session.settle(number, &receipt);
-            if due {
-                matched.extend(Matched::prove(&receipt, sighting).ok());
-            }
+            open.settle(number, &receipt, sighting);
         }
-        self.dele(open, matched)
+        Ok(())
     }
 
     /// Out of the spool to the targets; what they all have may be deleted.

@@ -13,6 +13,7 @@ mod settle;
 mod targets;
 mod verify;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::host::Host;
 use crate::index::{Identity, Index, Run};
 use crate::model::{Octets, RowId, Target, TraceHeader, Uid, limits};
 use crate::plan::Rules;
-use crate::policy::Keep;
+use crate::policy::{Budget, Intake, Retention};
 use crate::pop3::{Credentials, Endpoint, SessionError, Tracer};
 use crate::report::{Event, Exit, Observer, Problem};
 use crate::route::Routes;
@@ -41,8 +42,8 @@ pub struct Job {
     pub credentials: Credentials,
     /// Who takes down what is said on each connection.
     pub tracer: Option<Arc<dyn Tracer>>,
-    /// The retention policy.
-    pub keep: Keep,
+    /// When delivered mail may go.
+    pub retention: Retention,
     /// Which targets a message is for.
     pub routes: Routes,
     /// Whether the header of each message that is to be fetched is asked for, to tell where it goes and why.
@@ -53,8 +54,8 @@ pub struct Job {
     pub silence: Duration,
     /// Longest run.
     pub deadline: Duration,
-    /// Most messages to fetch.
-    pub limit: Option<usize>,
+    /// What a run takes, in which order, and how much of it.
+    pub intake: Intake,
 }
 
 /// Where an account's mail goes.
@@ -103,10 +104,13 @@ pub fn run(host: &dyn Host, job: &Job, index: &mut Index<'_>, rules: Rules, obse
         index,
         rules,
         observer,
+        began: host.elapsed(),
         deadline: host.elapsed().saturating_add(job.deadline),
+        budget: Budget::of(&job.intake),
         clock: 0,
         summary: Summary::default(),
         problems: Vec::new(),
+        deleted: HashSet::new(),
         stage: Stage::Before,
     };
     let error = runner.run().err();
@@ -119,12 +123,17 @@ struct Runner<'r, 'h> {
     index: &'r mut Index<'h>,
     rules: Rules,
     observer: &'r dyn Observer,
-    /// On [`Host::elapsed`].
+    /// On [`Host::elapsed`], as is the deadline.
+    began: Duration,
     deadline: Duration,
+    /// What may be fetched still.
+    budget: Budget,
     /// The index's credited clock.
     clock: i64,
     summary: Summary,
     problems: Vec<Problem>,
+    /// Rows that the server was asked to delete.
+    deleted: HashSet<RowId>,
     stage: Stage,
 }
 
@@ -189,6 +198,9 @@ impl Runner<'_, '_> {
         let (next, failed) = self.main_sessions(&mut targets)?;
         if let Next::Troubled(rows) = next {
             for row in rows.into_iter().take(limits::TROUBLED_SESSIONS) {
+                if self.is_time_up() {
+                    break;
+                }
                 self.session(Some(&mut targets), Purpose::Troubled(row))?;
             }
         }
@@ -221,6 +233,11 @@ impl Runner<'_, '_> {
             return Err(SessionError::Deadline { during: "the run".into() }.into());
         }
         Ok(())
+    }
+
+    /// Whether the time is over after which no further message is begun.
+    fn is_time_up(&self) -> bool {
+        self.job.intake.time.is_some_and(|most| self.host.elapsed().saturating_sub(self.began) >= most)
     }
 
     fn delivered(&mut self, uid: &Uid, octets: Octets) {

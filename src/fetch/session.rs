@@ -6,22 +6,29 @@ use super::batch::Batch;
 use super::foresee::Foresight;
 use super::targets::Targets;
 use super::{FetchError, Next, Purpose, Runner, Stage};
-use crate::model::{Listing, MessageNumber, Octets, RowId, Seen, Timestamp, Uid, limits};
-use crate::plan::{Decision, Evidence, Evidences, Facts, Fetch, Plan, Reason};
-use crate::policy::Keep;
+use crate::model::{Listing, MessageNumber, Octets, Receipt, RowId, Seen, Timestamp, Uid, limits};
+use crate::plan::{Decision, Deletion, Evidence, Evidences, Facts, Fetch, Plan, Reason};
+use crate::policy::Retention;
 use crate::pop3::{
     self, DeleOutcome, Matched, Notes, Session, SessionError, SightedContent, Sighting, Timing, TopReply, Transaction,
     Update,
 };
 use crate::report::{Event, Problem};
 
-/// The header sightings of a session, each the right to one match.
-type Sightings = HashMap<MessageNumber, Sighting>;
+/// What a session saw of its messages.
+#[derive(Default)]
+pub(super) struct Seeing {
+    evidence: Evidences,
+    /// Each the right to one match.
+    sightings: HashMap<MessageNumber, Sighting>,
+}
 
 /// An open session with what was decided of its listing.
 pub(super) struct Open<'s> {
     pub(super) session: Session<'s, Transaction>,
     pub(super) listing: Listing,
+    purpose: Purpose,
+    seeing: Seeing,
     /// The rows of [`Plan::fresh`].
     pub(super) fresh: Vec<RowId>,
     /// Rows that were DELEd in this session.
@@ -32,6 +39,20 @@ pub(super) struct Open<'s> {
     pub(super) contradicted: bool,
 }
 
+impl Open<'_> {
+    /// A message of this session is delivered, held, or known from earlier: it stands in the way of QUIT no longer.
+    pub(super) fn settle(&mut self, number: MessageNumber, receipt: &Receipt, sighting: Sighting) {
+        self.session.settle(number, receipt);
+        self.seeing.evidence.insert(number, Evidence::Whole(receipt.row()));
+        self.seeing.sightings.insert(number, sighting);
+    }
+
+    /// Whether this session fetched it.
+    fn has_settled(&self, number: MessageNumber) -> bool {
+        matches!(self.seeing.evidence.get(&number), Some(Evidence::Whole(_)))
+    }
+}
+
 impl<'r> Runner<'r, '_> {
     /// Runs one session. Without targets it decides and reports, and changes nothing.
     pub(super) fn session(&mut self, targets: Option<&mut Targets<'_>>, purpose: Purpose) -> Result<Next, FetchError> {
@@ -40,7 +61,15 @@ impl<'r> Runner<'r, '_> {
         let listing = session.listing()?;
         let seen = self.index.seen()?;
         self.stage = Stage::Deleting;
-        let (mut plan, sightings, foresight) = self.decide(&mut session, &listing, &seen, purpose)?;
+        let mut facts = self.facts(&session)?;
+        if purpose == Purpose::OnlyFetch {
+            (facts.retention, facts.top) = (Retention::default(), false);
+        }
+        let mut foresight = Foresight::new(self.job, &listing, facts.top);
+        // What a session of its own is for was weighed by the session before.
+        let asked = (!matches!(purpose, Purpose::Troubled(_))).then_some(&mut foresight);
+        let mut seeing = Seeing::default();
+        let mut plan = self.decide(&mut session, &listing, &seen, &mut facts, &mut seeing, asked)?;
         narrow(&mut plan, purpose);
         self.report_plan(&listing, &plan, &foresight, purpose)?;
         let Some(targets) = targets else {
@@ -51,12 +80,14 @@ impl<'r> Runner<'r, '_> {
         let mut open = Open {
             session,
             listing,
+            purpose,
+            seeing,
             fresh,
             deleted: Vec::new(),
             copies: HashMap::new(),
             contradicted: plan.contradicted,
         };
-        self.delete_due(&mut open, &plan, sightings)?;
+        self.delete(&mut open, &plan.deletions)?;
         if plan.deletions_first && purpose == Purpose::All {
             self.quit(open, &plan)?;
             return Ok(Next::Again);
@@ -64,7 +95,10 @@ impl<'r> Runner<'r, '_> {
         self.stage = Stage::Fetching;
         let result = self.fetch_all(&mut open, targets, &plan);
         match result {
-            Ok(()) | Err(FetchError::NoSpace { .. }) => self.quit(open, &plan)?,
+            Ok(()) | Err(FetchError::NoSpace { .. }) => {
+                self.delete_what_came(&mut open)?;
+                self.quit(open, &plan)?;
+            }
             Err(_) => drop(open),
         }
         result?;
@@ -79,51 +113,54 @@ impl<'r> Runner<'r, '_> {
         Ok(session.authenticate(credentials)?)
     }
 
+    fn facts(&self, session: &Session<'_, Transaction>) -> Result<Facts, FetchError> {
+        Ok(Facts {
+            retention: self.job.retention,
+            now: self.host.now(),
+            clock: self.clock,
+            epoch: self.index.epoch()?,
+            account_changed: self.account_changed()?,
+            last_session_quit: self.index.last_session_quit()?,
+            top: session.capabilities().top || !session.capabilities().known,
+            order: self.job.intake.order,
+            max_size: self.job.intake.max_size,
+            budget: self.budget,
+            left_out: HashSet::new(),
+            deleted: self.deleted.clone(),
+        })
+    }
+
     /// Asks the plan and the rules, and takes the headers that they ask for, until everything is decided.
     fn decide(
         &self,
         session: &mut Session<'_, Transaction>,
         listing: &Listing,
         seen: &Seen,
-        purpose: Purpose,
-    ) -> Result<(Plan, Sightings, Foresight<'r>), FetchError> {
-        let only_fetch = purpose == Purpose::OnlyFetch;
-        let mut facts = Facts {
-            keep: if only_fetch { Keep::Forever } else { self.job.keep },
-            now: self.host.now(),
-            clock: self.clock,
-            epoch: self.index.epoch()?,
-            account_changed: self.account_changed()?,
-            last_session_quit: self.index.last_session_quit()?,
-            top: !only_fetch && (session.capabilities().top || !session.capabilities().known),
-            limit: self.job.limit,
-            left_out: HashSet::new(),
-        };
-        let mut foresight = Foresight::new(self.job, listing, facts.top);
-        let mut evidence = Evidences::new();
-        let mut sightings = Sightings::new();
+        facts: &mut Facts,
+        seeing: &mut Seeing,
+        mut foresight: Option<&mut Foresight<'_>>,
+    ) -> Result<Plan, FetchError> {
         loop {
-            let wanted = match (self.rules.reconcile)(listing, seen, &facts, &evidence) {
+            let wanted = match (self.rules.reconcile)(listing, seen, facts, &seeing.evidence) {
                 Decision::Probe(wanted) => wanted,
-                // What a session of its own is for was weighed by the session before.
-                Decision::Plan(plan) if matches!(purpose, Purpose::Troubled(_)) => {
-                    return Ok((plan, sightings, foresight));
-                }
                 Decision::Plan(plan) => {
+                    let Some(foresight) = foresight.as_deref_mut() else { return Ok(plan) };
                     let wanted = foresight.wanted(&plan);
                     let left_out = foresight.left_out();
                     if wanted.is_empty() && left_out == facts.left_out {
-                        return Ok((plan, sightings, foresight));
+                        return Ok(plan);
                     }
                     facts.left_out = left_out;
                     wanted
                 }
             };
             session.top_headers(&wanted, &mut |number, reply| {
-                evidence.insert(number, weigh(&reply));
-                foresight.see(number, &reply);
+                seeing.evidence.insert(number, weigh(&reply));
+                if let Some(foresight) = foresight.as_deref_mut() {
+                    foresight.see(number, &reply);
+                }
                 if let TopReply::Seen(sighting, _) = reply {
-                    sightings.insert(number, sighting);
+                    seeing.sightings.insert(number, sighting);
                 }
             })?;
         }
@@ -148,12 +185,11 @@ impl<'r> Runner<'r, '_> {
         if matches!(purpose, Purpose::Troubled(_)) {
             return Ok(());
         }
-        let is_known = |reason| matches!(reason, Reason::AlreadyDelivered | Reason::Due | Reason::DueButPartial);
         let unidentified = usize::try_from(listing.unidentified).unwrap_or(usize::MAX);
         let listed = listing.messages.len().saturating_add(unidentified);
         self.summary.listed = listed as u64;
         self.summary.planned = plan.to_fetch() as u64;
-        self.summary.known = plan.decided.iter().filter(|decided| is_known(decided.reason)).count() as u64;
+        self.summary.known = plan.decided.iter().filter(|decided| decided.reason.is_known()).count() as u64;
         self.emit(&Event::Listed { messages: listed, complete: listing.complete });
         self.emit(&Event::Planned { plan, foreseen: foresight.known() });
         self.tell_left_out(plan, foresight);
@@ -165,7 +201,14 @@ impl<'r> Runner<'r, '_> {
         if plan.contradicted && !self.account_changed()? {
             self.problem(Problem::Contradicted);
         }
-        let backing_off = plan.decided.iter().filter(|decided| decided.reason == Reason::BackingOff).count();
+        let of_reason = |reason| plan.decided.iter().filter(move |decided| decided.reason == reason);
+        self.summary.oversize = of_reason(Reason::Oversize).count() as u64;
+        // Once is enough: later runs only count them.
+        let first_seen = of_reason(Reason::Oversize).filter(|decided| decided.state.is_none()).count();
+        if let Some(most) = self.job.intake.max_size.filter(|_| first_seen > 0) {
+            self.problem(Problem::Oversize { messages: first_seen, most });
+        }
+        let backing_off = of_reason(Reason::BackingOff).count();
         if backing_off > 0 {
             self.problem(Problem::BackingOff { messages: backing_off });
         }
@@ -195,29 +238,42 @@ impl<'r> Runner<'r, '_> {
         Ok(self.index.commit_listing(&self.job.identity, listing, plan, self.host.now())?)
     }
 
-    /// DELEs what is due and matched by its header (I3).
-    fn delete_due(&mut self, open: &mut Open<'_>, plan: &Plan, mut sightings: Sightings) -> Result<(), FetchError> {
+    /// DELEs what is due and matched by its content (I3).
+    fn delete(&mut self, open: &mut Open<'_>, deletions: &[Deletion]) -> Result<(), FetchError> {
         let mut matched = Vec::new();
-        for deletion in &plan.deletions {
-            let Some(sighting) = sightings.remove(&deletion.number) else { continue };
+        for deletion in deletions {
+            let Some(sighting) = open.seeing.sightings.remove(&deletion.number) else { continue };
             let Some(receipt) = self.index.receipt(deletion.row)? else { continue };
             matched.extend(Matched::prove(&receipt, sighting).ok());
         }
-        self.dele(open, matched)
-    }
-
-    /// Sends DELE for each match; a refusal is a problem of that message alone.
-    pub(super) fn dele(&mut self, open: &mut Open<'_>, matched: Vec<Matched>) -> Result<(), FetchError> {
         if matched.is_empty() {
             return Ok(());
         }
         for (row, outcome) in open.session.dele(matched)? {
+            self.deleted.insert(row);
             match outcome {
                 DeleOutcome::Marked => open.deleted.push(row),
                 DeleOutcome::Refused(text) => self.problem(Problem::DeleRefused { text }),
             }
         }
         Ok(())
+    }
+
+    /// Asks the plan once more, now that mail has come, and DELEs what goes by it: mail of this session, and older mail that
+    /// it displaces. Where a session is not for everything, only what it fetched itself.
+    fn delete_what_came(&mut self, open: &mut Open<'_>) -> Result<(), FetchError> {
+        let has_come = open.seeing.evidence.values().any(|evidence| matches!(evidence, Evidence::Whole(_)));
+        if self.job.retention.is_forever() || !open.listing.complete || !has_come {
+            return Ok(());
+        }
+        let is_for_all = open.purpose == Purpose::All;
+        let mut facts = self.facts(&open.session)?;
+        facts.top &= is_for_all;
+        let seen = self.index.seen()?;
+        let plan = self.decide(&mut open.session, &open.listing, &seen, &mut facts, &mut open.seeing, None)?;
+        let mut deletions = plan.deletions;
+        deletions.retain(|deletion| is_for_all || open.has_settled(deletion.number));
+        self.delete(open, &deletions)
     }
 
     fn fetch_all(&mut self, open: &mut Open<'_>, targets: &mut Targets<'_>, plan: &Plan) -> Result<(), FetchError> {
@@ -231,7 +287,7 @@ impl<'r> Runner<'r, '_> {
         }
     }
 
-    /// Fetches up to the limit; what does not arrive does not count.
+    /// Fetches up to the limits; what does not arrive does not count. A message in a session of its own is outside of them.
     fn fetch_each(
         &mut self,
         open: &mut Open<'_>,
@@ -239,18 +295,27 @@ impl<'r> Runner<'r, '_> {
         batch: &mut Batch,
         plan: &Plan,
     ) -> Result<(), FetchError> {
-        let mut arrived = 0;
         open.copies = copies_to_fetch(&open.listing, plan);
-        for fetch in &plan.fetches {
-            if targets.is_any_stopped() {
+        for (at, fetch) in plan.fetches.iter().enumerate() {
+            if targets.is_any_stopped() || self.is_time_up() {
+                self.leave(&plan.fetches[at..]);
                 break;
             }
-            let is_within = fetch.reason == Reason::Due || self.job.limit.is_none_or(|limit| arrived < limit);
-            if is_within && self.fetch_one(open, targets, batch, fetch)? {
-                arrived += usize::from(fetch.reason != Reason::Due);
+            let counts = !fetch.reason.deletes() && !matches!(open.purpose, Purpose::Troubled(_));
+            if counts && self.budget.is_spent() {
+                continue;
+            }
+            if self.fetch_one(open, targets, batch, fetch)? && counts {
+                self.budget.spend(fetch.listed.size.unwrap_or_default());
             }
         }
         self.settle_copies(open)
+    }
+
+    /// These are not asked for in this run, although they were planned.
+    fn leave(&mut self, fetches: &[Fetch]) {
+        let left = fetches.iter().filter(|fetch| !fetch.beyond_limit).count();
+        self.summary.planned = self.summary.planned.saturating_sub(left as u64);
     }
 
     /// Where the content of every copy of a unique-id was seen, its other rows are absent from the listing.

@@ -173,12 +173,6 @@ impl Index<'_> {
         Ok(found.and_then(|(content, is_held)| Some(Receipt::issued_by_index(row, content?, is_held))))
     }
 
-    /// The credited clock at a row's delivery, in seconds.
-    pub fn delivered_clock(&self, row: RowId) -> Result<Option<i64>, IndexError> {
-        let sql = "SELECT delivered_clock FROM message WHERE id = ?1";
-        self.read(|db| db.query_row(sql, [row.0], |sql| sql.get(0)))
-    }
-
     /// A session ended by QUIT, with these rows DELEd in it.
     pub fn end_session(&mut self, deleted: &[RowId], now: Timestamp) -> Result<(), IndexError> {
         self.commit("end_session", |db| {

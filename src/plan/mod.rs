@@ -8,19 +8,22 @@
 mod copies;
 mod reconcile;
 
-use std::collections::HashMap;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::model::{DeliveryId, Digest, Listed, Listing, MessageNumber, Octets, Row, RowId, RowState, Seen, Timestamp};
-use crate::policy::{self, Keep};
+use crate::policy::{self, Budget, OnServer, Order, Retention, Stay};
 use crate::recover::{self, Found, Resolution};
 use reconcile::Reconciler;
 
 /// What the decision rests on besides the listing and the index.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The retention policy.
-    pub keep: Keep,
+    /// When delivered mail may go.
+    pub retention: Retention,
     /// Wall-clock time.
     pub now: Timestamp,
     /// The index's credited clock, in seconds.
@@ -33,19 +36,27 @@ pub struct Facts {
     pub last_session_quit: bool,
     /// Whether TOP may be asked.
     pub top: bool,
-    /// Most messages to fetch; what is only fetched to be deleted does not count.
-    pub limit: Option<usize>,
+    /// What is fetched first.
+    pub order: Order,
+    /// A larger message stays on the server unfetched.
+    pub max_size: Option<Octets>,
+    /// What may be fetched still; what is only fetched to be deleted does not count.
+    pub budget: Budget,
     /// What the account's rules leave on the server, unless it was delivered before.
     pub left_out: HashSet<MessageNumber>,
+    /// Rows that this run asked the server to delete: once is enough for one run.
+    pub deleted: HashSet<RowId>,
 }
 
-/// What TOP said of a message of this session.
+/// What this session saw of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Evidence {
-    /// The strong fingerprint of its header.
+    /// The strong fingerprint of its header, by TOP.
     Header(Digest),
     /// TOP was refused.
     Refused,
+    /// Its content, by RETR: it is this row's message.
+    Whole(RowId),
 }
 
 /// All evidence of a session.
@@ -69,16 +80,24 @@ pub enum Reason {
     NotYetDelivered,
     /// Its unique-id names other content than before, or may: the full hash decides.
     Unproven,
-    /// It is delivered, and stays on the server.
+    /// It is delivered, and stays on the server for some time, or for ever.
     AlreadyDelivered,
-    /// It is delivered, and due for deletion.
+    /// It is delivered, and stays as one of the newest.
+    AmongNewest,
+    /// It is delivered, and goes: kept long enough.
     Due,
+    /// It is delivered, and goes: kept long enough, and no longer one of the newest.
+    Displaced,
+    /// It is delivered, and goes: larger than what may stay.
+    TooLarge,
     /// It is due, but the listing is partial: nothing is deleted by it.
     DueButPartial,
     /// It waits in the held Maildir for its target.
     Held,
     /// What the disk holds of it is not known.
     Untrusted,
+    /// It is larger than what is to be fetched.
+    Oversize,
     /// The user asked never to fetch it.
     Skipped,
     /// A rule of the account leaves it on the server.
@@ -89,6 +108,20 @@ pub enum Reason {
     Troubled,
     /// The run's limit is reached.
     OverLimit,
+}
+
+impl Reason {
+    /// Whether the message is delivered and goes.
+    #[must_use]
+    pub fn deletes(self) -> bool {
+        matches!(self, Self::Due | Self::Displaced | Self::TooLarge)
+    }
+
+    /// Whether the message is delivered, and its unique-id or its content says so.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        self.deletes() || matches!(self, Self::AlreadyDelivered | Self::AmongNewest | Self::DueButPartial)
+    }
 }
 
 /// One message to RETR.
@@ -178,8 +211,10 @@ pub struct Decided {
     pub state: Option<RowState>,
     /// When it was delivered.
     pub delivered_at: Option<Timestamp>,
-    /// How long it stays on the server by the policy; `None` where it is not delivered, or stays for ever.
+    /// How long it stays on the server by the policy; `None` where it is not delivered, or no time says it.
     pub due_in: Option<Duration>,
+    /// Whether it is to be fetched, and goes once it is delivered.
+    pub goes_once_delivered: bool,
 }
 
 /// One delivered message to delete: its header must match the row's.
@@ -262,12 +297,26 @@ pub fn judge(twins: &[Twin], listing_complete: bool) -> Verdict {
         .map_or(Verdict::Deliver, |twin| Verdict::SameAs(twin.row))
 }
 
-/// How long a message stays on the server by the policy, at this reading of the credited clock; `None` where it is not
-/// delivered, or stays for ever.
+/// What the policy says of each delivered message that was listed last, without a session: in the order in which they
+/// were first listed.
 #[must_use]
-pub fn due_in(row: &Row, keep: Keep, clock: i64) -> Option<Duration> {
+pub fn stays_without_listing(seen: &Seen, retention: &Retention, clock: i64) -> Vec<Stay> {
+    let is_listed = |row: &&Row| row.gone.is_none() && !row.delete_sent;
+    let places = (1..).map(MessageNumber);
+    let delivered: Vec<OnServer> = places
+        .zip(seen.rows().iter().filter(is_listed))
+        .filter_map(|(number, row)| on_server(row, number, row.size, clock))
+        .collect();
+    retention.stays(&delivered)
+}
+
+/// A row as the policy sees it under this number and with this listed size; `None` unless it is delivered.
+fn on_server(row: &Row, number: MessageNumber, size: Option<Octets>, clock: i64) -> Option<OnServer> {
     let delivery = row.delivery.as_ref().filter(|_| row.state == RowState::Delivered)?;
-    keep.due_in(policy::age(delivery.clock, clock))
+    // A size of 0 is none: some servers do not know it.
+    let octets = size.filter(|size| size.0 > 0).or(row.content.map(|content| content.octets)).unwrap_or_default();
+    let age = policy::age(delivery.clock, clock);
+    Some(OnServer { number, place: number, first_listed: row.first_listed, octets, age })
 }
 
 /// The pure decisions of a run, gathered so that the simulation can put a weaker one in the place of each and show that

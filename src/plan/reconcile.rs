@@ -1,11 +1,13 @@
 //! The walk through a listing: what becomes of each message.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::copies::{pair_by_size, sorted_sizes};
-use super::{Decided, Decision, Deletion, Evidence, Evidences, Facts, Fetch, FetchRow, Plan, Reason, due_in};
-use crate::model::{Listed, Listing, MessageNumber, Row, RowId, RowState, Seen, Timestamp, Uid, limits};
+use super::{Decided, Decision, Deletion, Evidence, Evidences, Facts, Fetch, FetchRow, Plan, Reason, on_server};
+use crate::model::{Listed, Listing, ListingId, MessageNumber, Row, RowId, RowState, Seen, Timestamp, Uid, limits};
+use crate::policy::{OnServer, Order, Stay};
 
 pub(super) struct Reconciler<'a> {
     listing: &'a Listing,
@@ -17,8 +19,9 @@ pub(super) struct Reconciler<'a> {
     pub(super) contradicted: bool,
     probes: Vec<MessageNumber>,
     accounted: HashSet<RowId>,
-    /// Fetches that the limit counts.
-    fetches_that_count: usize,
+    /// The delivered messages of the listing, as far as they are known, and what the policy says of each.
+    delivered: Vec<OnServer>,
+    stays: HashMap<RowId, Stay>,
     plan: Plan,
 }
 
@@ -39,23 +42,93 @@ impl<'a> Reconciler<'a> {
             contradicted: unproven,
             probes: Vec::new(),
             accounted: HashSet::new(),
-            fetches_that_count: 0,
+            delivered: Vec::new(),
+            stays: HashMap::new(),
             plan: Plan::default(),
         }
     }
 
     pub(super) fn run(&mut self) {
-        let mut groups: HashMap<&Uid, Vec<&'a Listed>> = HashMap::with_capacity(self.listing.messages.len());
-        for listed in &self.listing.messages {
-            groups.entry(&listed.uid).or_default().push(listed);
-        }
-        for listed in &self.listing.messages {
-            match groups.remove(&listed.uid).as_deref() {
-                Some([single]) => self.decide_single(single),
-                Some(copies) => self.decide_copies(copies),
-                None => {}
+        let groups = self.by_unique_id();
+        self.ask_policy(&groups);
+        for group in &groups {
+            match group[..] {
+                [single] => self.decide_single(single),
+                _ => self.decide_copies(group),
             }
         }
+    }
+
+    /// The messages of each unique-id, in the order in which the listing has their first ones.
+    fn by_unique_id(&self) -> Vec<Vec<&'a Listed>> {
+        let mut places: HashMap<&Uid, usize> = HashMap::with_capacity(self.listing.messages.len());
+        let mut groups: Vec<Vec<&Listed>> = Vec::with_capacity(self.listing.messages.len());
+        for listed in &self.listing.messages {
+            let place = *places.entry(&listed.uid).or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some(group) => group.push(listed),
+                None => groups.push(vec![listed]),
+            }
+        }
+        groups
+    }
+
+    /// Asks what becomes of the delivered messages. Those that may be others than they seem are left out, and take no
+    /// place among the newest.
+    fn ask_policy(&mut self, groups: &[Vec<&'a Listed>]) {
+        let mut rows = Vec::new();
+        for group in groups {
+            let known = match group[..] {
+                [single] => self.known(single).map(|row| (single, row)).into_iter().collect(),
+                _ => self.known_copies(group),
+            };
+            let place = group.iter().map(|listed| listed.number).max().unwrap_or(MessageNumber(0));
+            for (listed, row) in known {
+                if let Some(message) = on_server(row, listed.number, listed.size, self.facts.clock) {
+                    self.delivered.push(OnServer { place, ..message });
+                    rows.push(row.id);
+                }
+            }
+        }
+        self.stays = rows.into_iter().zip(self.facts.retention.stays(&self.delivered)).collect();
+    }
+
+    /// The row that a message of a unique-id of its own is known to be.
+    fn known(&self, listed: &Listed) -> Option<&'a Row> {
+        let rows: Vec<&'a Row> = self.seen.of(&listed.uid).collect();
+        let evidence = self.evidence.get(&listed.number);
+        if let Some(Evidence::Whole(id)) = evidence {
+            return rows.into_iter().find(|row| row.id == *id);
+        }
+        let live: Vec<&'a Row> = rows.iter().copied().filter(|row| row.gone.is_none()).collect();
+        match (&live[..], evidence) {
+            ([row], _) if row.content.is_some() && self.is_proven(row, listed) => Some(row),
+            (_, Some(Evidence::Header(header))) => {
+                let is_same = |row: &&&Row| row.content.is_some_and(|content| content.header == *header);
+                let mut same = rows.iter().filter(is_same);
+                same.next().copied().filter(|_| same.next().is_none())
+            }
+            _ => None,
+        }
+    }
+
+    /// The same for the messages of one unique-id.
+    fn known_copies(&self, copies: &[&'a Listed]) -> Vec<(&'a Listed, &'a Row)> {
+        let rows = |uid: &Uid| self.seen.of(uid).collect::<Vec<&'a Row>>();
+        let Some(rows) = copies.first().map(|first| rows(&first.uid)) else { return Vec::new() };
+        let of_evidence = |copy: &&'a Listed| match self.evidence.get(&copy.number) {
+            Some(Evidence::Whole(id)) => rows.iter().find(|row| row.id == *id).map(|row| (*copy, *row)),
+            _ => None,
+        };
+        let by_evidence: Vec<_> = copies.iter().filter_map(of_evidence).collect();
+        if !by_evidence.is_empty() {
+            return by_evidence;
+        }
+        let live: Vec<&Row> = rows.into_iter().filter(|row| row.gone.is_none()).collect();
+        if !self.is_settled(copies, &live) {
+            return Vec::new();
+        }
+        pair_by_size(copies, &live).into_iter().filter_map(|(copy, row)| Some((copy, row?))).collect()
     }
 
     /// A unique-id that is listed once.
@@ -73,25 +146,37 @@ impl<'a> Reconciler<'a> {
     /// A unique-id that is listed several times: only content tells the copies apart.
     fn decide_copies(&mut self, copies: &[&'a Listed]) {
         let Some(first) = copies.first() else { return };
-        let rows: Vec<&Row> = self.seen.of(&first.uid).collect();
+        let rows: Vec<&'a Row> = self.seen.of(&first.uid).collect();
         self.accounted.extend(rows.iter().map(|row| row.id));
-        let live: Vec<&Row> = rows.iter().copied().filter(|row| row.gone.is_none()).collect();
-        let settled = !self.unproven
-            && live
-                .iter()
-                .all(|row| row.content.is_some() && row.proven_epoch == self.facts.epoch && !self.is_due(row))
-            && sorted_sizes(live.iter().map(|row| row.size)) == sorted_sizes(copies.iter().map(|copy| copy.size));
-        if settled {
+        let live: Vec<&'a Row> = rows.iter().copied().filter(|row| row.gone.is_none()).collect();
+        if self.is_settled(copies, &live) && !live.iter().any(|row| self.standing(row).deletes()) {
             for (copy, row) in pair_by_size(copies, &live) {
-                self.decide(copy, row, Reason::AlreadyDelivered);
+                let standing = row.map_or(Reason::AlreadyDelivered, |row| self.standing(row));
+                self.decide(copy, row, standing);
             }
             return;
         }
         for (copy, row) in pair_by_size(copies, &rows) {
-            match row {
-                Some(row) => self.fetch_row(copy, row, true, Reason::Unproven),
-                None => self.fetch_fresh(copy, true, Reason::Unproven),
+            match (self.evidence.get(&copy.number), row) {
+                (Some(Evidence::Whole(id)), _) => self.decide_whole(copy, *id, &rows),
+                (_, Some(row)) => self.fetch_row(copy, row, true, Reason::Unproven),
+                (_, None) => self.fetch_fresh(copy, true, Reason::Unproven),
             }
+        }
+    }
+
+    /// Whether the number and the sizes of copies are those of their delivered rows.
+    fn is_settled(&self, copies: &[&Listed], live: &[&Row]) -> bool {
+        !self.unproven
+            && live.iter().all(|row| row.content.is_some() && row.proven_epoch == self.facts.epoch)
+            && sorted_sizes(live.iter().map(|row| row.size)) == sorted_sizes(copies.iter().map(|copy| copy.size))
+    }
+
+    /// A message that this session fetched: it is this row's.
+    fn decide_whole(&mut self, listed: &'a Listed, row: RowId, rows: &[&'a Row]) {
+        match rows.iter().find(|known| known.id == row) {
+            Some(row) => self.matched(listed, row, &[]),
+            None => self.decide(listed, None, Reason::AlreadyDelivered),
         }
     }
 
@@ -108,8 +193,8 @@ impl<'a> Reconciler<'a> {
         let how = if row.content.is_some() { FetchRow::Expected(row.id) } else { FetchRow::Waiting(row.id) };
         if row.state == RowState::Skipped {
             self.decide(listed, Some(row), Reason::Skipped);
-        } else if self.is_left_out(listed, how) {
-            self.decide(listed, Some(row), Reason::LeftOut);
+        } else if let Some(reason) = self.stays_unfetched(listed, how) {
+            self.decide(listed, Some(row), reason);
         } else if row.lost_sessions < limits::TROUBLED_AFTER {
             self.fetch(listed, how, Some(row), is_copy, reason);
         } else if row.retry_after.is_some_and(|time| self.is_ahead(time)) {
@@ -130,9 +215,11 @@ impl<'a> Reconciler<'a> {
     /// A delivered row that its unique-id proves, unless it is due: then the content must be matched (I3).
     fn decide_known(&mut self, listed: &'a Listed, row: &'a Row) {
         self.accounted.insert(row.id);
-        match self.standing(row) {
-            Reason::Due => self.decide_by_evidence(listed, &[row]),
-            standing => self.decide(listed, Some(row), standing),
+        let standing = self.standing(row);
+        if standing.deletes() {
+            self.decide_by_evidence(listed, &[row]);
+        } else {
+            self.decide(listed, Some(row), standing);
         }
     }
 
@@ -141,6 +228,7 @@ impl<'a> Reconciler<'a> {
         match self.evidence.get(&listed.number) {
             None if self.facts.top => self.probes.push(listed.number),
             None | Some(Evidence::Refused) => self.fetch_to_compare(listed, rows),
+            Some(Evidence::Whole(row)) => self.decide_whole(listed, *row, rows),
             Some(Evidence::Header(header)) => {
                 let same: Vec<&Row> =
                     rows.iter().copied().filter(|row| row.content.is_some_and(|c| c.header == *header)).collect();
@@ -167,7 +255,7 @@ impl<'a> Reconciler<'a> {
         }
         let standing = self.standing(row);
         self.decide(listed, Some(row), standing);
-        if standing == Reason::Due {
+        if standing.deletes() {
             self.plan.deletions.push(Deletion { number: listed.number, row: row.id });
         }
     }
@@ -178,9 +266,15 @@ impl<'a> Reconciler<'a> {
             RowState::Held => Reason::Held,
             RowState::Untrusted => Reason::Untrusted,
             RowState::Skipped => Reason::Skipped,
-            _ if !self.is_due(row) => Reason::AlreadyDelivered,
-            _ if !self.listing.complete => Reason::DueButPartial,
-            _ => Reason::Due,
+            _ if self.facts.deleted.contains(&row.id) => Reason::AlreadyDelivered,
+            _ => match self.stays.get(&row.id) {
+                None | Some(Stay::Forever | Stay::For(_)) => Reason::AlreadyDelivered,
+                Some(Stay::AmongNewest) => Reason::AmongNewest,
+                Some(_) if !self.listing.complete => Reason::DueButPartial,
+                Some(Stay::Over) => Reason::Due,
+                Some(Stay::Displaced) => Reason::Displaced,
+                Some(Stay::TooLarge) => Reason::TooLarge,
+            },
         }
     }
 
@@ -189,7 +283,7 @@ impl<'a> Reconciler<'a> {
         let waiting = rows.iter().find(|row| row.content.is_none());
         match (waiting, rows) {
             (Some(row), _) => self.fetch_row(listed, row, false, Reason::Unproven),
-            (None, [row]) if self.is_proven(row, listed) => self.fetch_row(listed, row, false, Reason::Due),
+            (None, [row]) if self.is_proven(row, listed) => self.fetch_row(listed, row, false, self.standing(row)),
             _ => self.fetch_fresh(listed, false, Reason::Unproven),
         }
     }
@@ -197,23 +291,27 @@ impl<'a> Reconciler<'a> {
     fn fetch_fresh(&mut self, listed: &Listed, is_copy: bool, reason: Reason) {
         self.plan.fresh.push(listed.clone());
         let how = FetchRow::Fresh(self.plan.fresh.len() - 1);
-        if self.is_left_out(listed, how) {
-            self.decide(listed, None, Reason::LeftOut);
+        if let Some(reason) = self.stays_unfetched(listed, how) {
+            self.decide(listed, None, reason);
         } else {
             self.fetch(listed, how, None, is_copy, reason);
         }
     }
 
-    fn is_left_out(&self, listed: &Listed, row: FetchRow) -> bool {
-        row.may_be_left_out() && self.facts.left_out.contains(&listed.number)
+    /// What leaves a message on the server. What was delivered once is fetched again whatever the rules and its size say, to be
+    /// told apart or to be deleted.
+    fn stays_unfetched(&self, listed: &Listed, row: FetchRow) -> Option<Reason> {
+        let is_oversize = || listed.size.zip(self.facts.max_size).is_some_and(|(size, most)| size > most);
+        match row {
+            FetchRow::Expected(_) => None,
+            _ if self.facts.left_out.contains(&listed.number) => Some(Reason::LeftOut),
+            _ => is_oversize().then_some(Reason::Oversize),
+        }
     }
 
     fn fetch(&mut self, listed: &Listed, row: FetchRow, known: Option<&Row>, is_copy: bool, reason: Reason) {
-        let beyond_limit =
-            reason != Reason::Due && self.facts.limit.is_some_and(|limit| self.fetches_that_count >= limit);
-        self.fetches_that_count += usize::from(reason != Reason::Due);
-        self.decide(listed, known, if beyond_limit { Reason::OverLimit } else { reason });
-        self.plan.fetches.push(Fetch { listed: listed.clone(), row, is_copy, beyond_limit, reason });
+        self.decide(listed, known, reason);
+        self.plan.fetches.push(Fetch { listed: listed.clone(), row, is_copy, beyond_limit: false, reason });
     }
 
     fn is_proven(&self, row: &Row, listed: &Listed) -> bool {
@@ -229,12 +327,9 @@ impl<'a> Reconciler<'a> {
             reason,
             state: row.map(|row| row.state),
             delivered_at: row.and_then(|row| row.delivery.as_ref()).map(|delivery| delivery.at),
-            due_in: row.and_then(|row| due_in(row, self.facts.keep, self.facts.clock)),
+            due_in: row.and_then(|row| self.stays.get(&row.id)).and_then(|stay| stay.left()),
+            goes_once_delivered: false,
         });
-    }
-
-    fn is_due(&self, row: &Row) -> bool {
-        due_in(row, self.facts.keep, self.facts.clock) == Some(Duration::ZERO)
     }
 
     pub(super) fn finish(mut self) -> Decision {
@@ -251,11 +346,71 @@ impl<'a> Reconciler<'a> {
                 }
             }
         }
-        // What is only fetched to be deleted comes after new mail.
-        self.plan.fetches.sort_by_key(|fetch| fetch.reason == Reason::Due);
+        self.put_in_order();
+        self.limit();
+        self.foresee();
         self.plan.decided.sort_by_key(|decided| decided.listed.number);
         self.plan.contradicted = self.contradicted;
         self.plan.deletions_first = !self.facts.last_session_quit && !self.plan.deletions.is_empty();
         Decision::Plan(self.plan)
     }
+
+    fn put_in_order(&mut self) {
+        let fetches = &mut self.plan.fetches;
+        match self.facts.order {
+            Order::Oldest => {}
+            Order::Newest => fetches.sort_by_key(|fetch| Reverse(fetch.listed.number)),
+            // A size of 0 is none: some servers do not know it.
+            Order::Smallest => {
+                fetches
+                    .sort_by_key(|fetch| fetch.listed.size.filter(|size| size.0 > 0).map_or(u64::MAX, |size| size.0));
+            }
+        }
+        // What is only fetched to be deleted comes after new mail.
+        fetches.sort_by_key(|fetch| fetch.reason.deletes());
+    }
+
+    /// Tells what the limits leave for later runs, should everything arrive.
+    fn limit(&mut self) {
+        let mut budget = self.facts.budget;
+        let mut later = HashSet::new();
+        for fetch in self.plan.fetches.iter_mut().filter(|fetch| !fetch.reason.deletes()) {
+            fetch.beyond_limit = budget.is_spent();
+            if fetch.beyond_limit {
+                later.insert(fetch.listed.number);
+            } else {
+                budget.spend(fetch.listed.size.unwrap_or_default());
+            }
+        }
+        for decided in self.plan.decided.iter_mut().filter(|decided| later.contains(&decided.listed.number)) {
+            decided.reason = Reason::OverLimit;
+        }
+    }
+
+    /// What the policy will say once all that is to be fetched has arrived: the end of the session goes by what did.
+    fn foresee(&mut self) {
+        if !self.listing.complete || self.facts.retention.is_forever() {
+            return;
+        }
+        let mut messages = self.delivered.clone();
+        let known: HashSet<MessageNumber> = messages.iter().map(|message| message.number).collect();
+        let new = self.plan.fetches.iter().filter(|fetch| !fetch.beyond_limit).chain(&self.plan.troubled);
+        let new = new.filter(|fetch| !known.contains(&fetch.listed.number));
+        messages.extend(new.map(|fetch| as_if_delivered(&fetch.listed)));
+        let stays = self.facts.retention.stays(&messages);
+        let goes: HashSet<MessageNumber> =
+            messages.iter().zip(stays).filter(|(_, stay)| stay.is_over()).map(|(message, _)| message.number).collect();
+        for decided in self.plan.decided.iter_mut().filter(|decided| goes.contains(&decided.listed.number)) {
+            if decided.reason == Reason::AmongNewest {
+                (decided.reason, decided.due_in) = (Reason::Displaced, Some(Duration::ZERO));
+            }
+            decided.goes_once_delivered = !decided.reason.is_known();
+        }
+    }
+}
+
+/// A message as the policy would see it, were it delivered now.
+fn as_if_delivered(listed: &Listed) -> OnServer {
+    let (number, octets) = (listed.number, listed.size.unwrap_or_default());
+    OnServer { number, place: number, first_listed: ListingId(i64::MAX), octets, age: Duration::ZERO }
 }

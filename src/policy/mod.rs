@@ -1,50 +1,15 @@
-//! Retention: when a delivered message may leave the server. Pure; the only place that decides it.
+//! The user's rules: when a delivered message may leave the server, and what a run takes from it. Pure; the only place
+//! that decides it.
 
-use std::fmt;
+mod intake;
+mod retention;
+
 use std::time::Duration;
 
 use crate::model::{Timestamp, limits};
 
-/// How long a delivered message stays on the server.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Keep {
-    /// It is never deleted.
-    #[default]
-    Forever,
-    /// It is deleted as soon as it is delivered and recorded.
-    None,
-    /// It is deleted this many times 24 hours after its delivery.
-    Days(u32),
-}
-
-impl Keep {
-    /// Whether a message of this credited age may be deleted.
-    #[must_use]
-    pub fn is_due(self, age: Duration) -> bool {
-        self.due_in(age) == Some(Duration::ZERO)
-    }
-
-    /// How much longer a message of this credited age stays: nothing once it may be deleted, and `None` for ever.
-    #[must_use]
-    pub fn due_in(self, age: Duration) -> Option<Duration> {
-        match self {
-            Self::Forever => None,
-            Self::None => Some(Duration::ZERO),
-            Self::Days(days) => Some(Duration::from_secs(u64::from(days) * 24 * 3600).saturating_sub(age)),
-        }
-    }
-}
-
-impl fmt::Display for Keep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Forever => f.write_str("forever"),
-            Self::None => f.write_str("none"),
-            Self::Days(1) => f.write_str("1 day"),
-            Self::Days(days) => write!(f, "{days} days"),
-        }
-    }
-}
+pub use intake::{Budget, Intake, Order};
+pub use retention::{Keep, OnServer, Retention, Stay};
 
 /// Seconds that the time since the last run adds to the age of mail.
 ///
@@ -69,16 +34,6 @@ mod tests {
     use super::*;
 
     const DAY: i64 = 24 * 3600;
-
-    #[test]
-    fn days_count_whole_days_of_credited_age() {
-        let almost = Duration::from_secs(14 * 24 * 3600 - 1);
-        assert_eq!(Keep::Days(14).due_in(almost), Some(Duration::from_secs(1)));
-        assert_eq!(Keep::Days(14).due_in(almost + Duration::from_secs(1)), Some(Duration::ZERO));
-        assert_eq!(Keep::Days(14).due_in(Duration::MAX), Some(Duration::ZERO));
-        assert_eq!(Keep::None.due_in(Duration::ZERO), Some(Duration::ZERO));
-        assert_eq!(Keep::Forever.due_in(Duration::MAX), None);
-    }
 
     #[test]
     fn a_leap_of_the_clock_cannot_age_mail_by_years() {

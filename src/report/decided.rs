@@ -17,8 +17,6 @@ pub struct Context<'a> {
     pub targets: &'a [Target],
     /// Whether each message is followed by where it goes and why.
     pub explains: bool,
-    /// `keep = "none"`.
-    pub deletes_at_once: bool,
     /// The time.
     pub now: Timestamp,
 }
@@ -58,10 +56,12 @@ impl Action {
     pub fn of(reason: Reason) -> Self {
         match reason {
             Reason::Unknown | Reason::NotYetDelivered | Reason::Unproven | Reason::Troubled => Self::Fetch,
-            Reason::Due => Self::Delete,
+            Reason::Due | Reason::Displaced | Reason::TooLarge => Self::Delete,
             Reason::AlreadyDelivered
+            | Reason::AmongNewest
             | Reason::DueButPartial
             | Reason::Held
+            | Reason::Oversize
             | Reason::Untrusted
             | Reason::Skipped
             | Reason::LeftOut
@@ -126,7 +126,7 @@ fn line(account: &str, decided: &Decided, context: &Context<'_>) -> String {
     let size = decided.listed.size.map_or("?".to_owned(), |size| size.to_string());
     let state = state_name(decided.state, decided.reason);
     let (action_word, uid) = (action.word(), &decided.listed.uid);
-    let then = if action == Action::Fetch && context.deletes_at_once { "; deleted once delivered" } else { "" };
+    let then = if decided.goes_once_delivered { "; deleted once delivered" } else { "" };
     format!("{account}  {state:9}  {action_word:6}  {size:>10}  {uid}  {}{then}\n", why(decided, context))
 }
 
@@ -154,10 +154,14 @@ fn why(decided: &Decided, context: &Context<'_>) -> String {
             Some(due_in) => return format!("due {}", day(context.now.after(due_in))),
             None => "kept for ever",
         },
+        Reason::AmongNewest => "among the newest that stay",
         Reason::Due => "kept long enough",
+        Reason::Displaced => "older than the newest that stay",
+        Reason::TooLarge => "larger than `delete_larger_than`",
         Reason::DueButPartial => "due, but the listing is incomplete",
         Reason::Held => "waits in the held Maildir",
         Reason::Untrusted => "what the disk holds of it is not known",
+        Reason::Oversize => "larger than `max_size`",
         Reason::Skipped => "given up by `seen skip`",
         Reason::BackingOff => "it broke sessions before, and waits for its next try",
         Reason::Troubled => "it broke sessions before: last, in a session of its own",
@@ -177,19 +181,19 @@ mod tests {
 
     fn decided(uid: &[u8], size: Option<u64>, reason: Reason, state: Option<RowState>) -> Decided {
         let listed = Listed { number: MessageNumber(1), uid: Uid::new(uid).unwrap(), size: size.map(Octets) };
-        Decided { listed, reason, state, delivered_at: None, due_in: None }
+        Decided { listed, reason, state, delivered_at: None, due_in: None, goes_once_delivered: false }
     }
 
     #[test]
     fn a_plan_is_one_line_a_message() {
         let kept = decided(b"b\x1b", None, Reason::AlreadyDelivered, Some(RowState::Delivered));
         let later = Decided { due_in: Some(Duration::from_secs(3 * 86_400)), ..kept.clone() };
-        let fresh = decided(b"a", Some(2048), Reason::Unknown, None);
+        let fresh = Decided { goes_once_delivered: true, ..decided(b"a", Some(2048), Reason::Unknown, None) };
         let plan = Plan { decided: vec![fresh, kept, later], ..Plan::default() };
         let noon = Timestamp(20_000 * 86_400 + 12 * 3600);
         let due = day(noon.after(Duration::from_secs(3 * 86_400)));
         let foreseen = HashMap::new();
-        let context = Context { foreseen: &foreseen, targets: &[], explains: false, deletes_at_once: true, now: noon };
+        let context = Context { foreseen: &foreseen, targets: &[], explains: false, now: noon };
         assert_eq!(
             lines("work", &plan, &context),
             format!(
@@ -224,13 +228,7 @@ mod tests {
         ]);
         let targets = [Target::maildir("/all"), Target::maildir("/a")];
         let plan = Plan { decided: vec![fetched, left, unseen], ..Plan::default() };
-        let context = |explains| Context {
-            foreseen: &foreseen,
-            targets: &targets,
-            explains,
-            deletes_at_once: false,
-            now: Timestamp(0),
-        };
+        let context = |explains| Context { foreseen: &foreseen, targets: &targets, explains, now: Timestamp(0) };
         assert_eq!(
             lines("work", &plan, &context(true)),
             "work  new        fetch            ?  a  never seen before\n\

@@ -143,6 +143,13 @@ pub enum Problem {
         /// What it needs, with the floor that stays free.
         needed: Octets,
     },
+    /// Messages that were not listed before are larger than what is to be fetched, and stay on the server.
+    Oversize {
+        /// How many.
+        messages: usize,
+        /// What is to be fetched at most.
+        most: Octets,
+    },
     /// Messages that cost sessions their QUIT wait for their next try.
     BackingOff {
         /// How many.

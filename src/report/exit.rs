@@ -162,9 +162,11 @@ impl Problem {
             Self::Held { exit, .. } => *exit,
             Self::Untrusted { .. } | Self::TooBig { .. } | Self::QuitWithheld { .. } => Exit::Io,
             Self::BackingOff { .. } => Exit::TryLater,
-            Self::FetchedAgain { .. } | Self::Redelivered { .. } | Self::PartialListing | Self::Contradicted => {
-                Exit::Fine
-            }
+            Self::Oversize { .. }
+            | Self::FetchedAgain { .. }
+            | Self::Redelivered { .. }
+            | Self::PartialListing
+            | Self::Contradicted => Exit::Fine,
         }
     }
 }

@@ -126,30 +126,36 @@ pub fn summary_line(name: &str, width: usize, summary: &Summary, elapsed: Durati
 }
 
 fn done(summary: &Summary) -> String {
-    let Summary { listed, planned, delivered, deleted, recognised, held, skipped, known, .. } = *summary;
-    let left = listed.saturating_sub(known).saturating_sub(planned).saturating_sub(skipped);
+    let Summary { listed, planned, delivered, deleted, recognised, held, skipped, oversize, known, .. } = *summary;
+    let aside = listed.saturating_sub(known).saturating_sub(planned);
+    let left = aside.saturating_sub(skipped).saturating_sub(oversize);
     if planned + delivered + deleted + recognised + held == 0 {
-        let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-        return match (listed, left) {
-            (0, _) => "up to date (nothing on the server)".into(),
-            (_, 0) => format!("up to date ({known} seen{skipped})"),
-            _ => format!("nothing to fetch now ({known} seen{skipped}, {left} left aside)"),
-        };
+        if listed == 0 {
+            return "up to date (nothing on the server)".to_owned();
+        }
+        let what = if left == 0 { "up to date" } else { "nothing to fetch now" };
+        let others = [(skipped, "skipped"), (oversize, "too large"), (left, "left aside")];
+        return format!("{what} ({})", with_counts(format!("{known} seen"), &others));
     }
-    let mut parts = vec![match delivered {
+    let delivered = match delivered {
         0 => "nothing delivered".to_owned(),
         _ => format!("{delivered} delivered ({})", summary.octets),
-    }];
+    };
     let counts = [
         (held, "held"),
         (deleted, "deleted"),
         (recognised, "fetched and recognised"),
         (known, "already seen"),
         (skipped, "skipped"),
+        (oversize, "too large"),
         (left, "left for later"),
     ];
-    parts.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    parts.join(", ")
+    with_counts(delivered, &counts)
+}
+
+/// `first, 3 deleted, 405 already seen`: what is counted and not nothing.
+fn with_counts(first: String, counts: &[(u64, &str)]) -> String {
+    counts.iter().filter(|(count, _)| *count > 0).fold(first, |text, (count, what)| format!("{text}, {count} {what}"))
 }
 
 fn seconds(elapsed: Duration) -> String {
@@ -280,6 +286,10 @@ pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
         Problem::TooBig { uid, free, needed } => (
             format!("message {uid} needs {needed}, and {free} are free where the mail goes"),
             "free some space; the message is still on the server, and smaller ones are fetched meanwhile",
+        ),
+        Problem::Oversize { messages, most } => (
+            format!("{} larger than {most} not fetched, as `max_size` says", counted(*messages)),
+            "raise `max_size` to fetch what is larger; it stays on the server, and `fetchonce list ACCOUNT` shows it",
         ),
         Problem::BackingOff { messages } => (
             format!("{} broke earlier sessions, and waited in this run", counted(*messages)),

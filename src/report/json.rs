@@ -108,6 +108,7 @@ pub struct SummaryRecord<'a> {
     pub deletions_unconfirmed: u64,
     pub skipped: u64,
     pub seen: u64,
+    pub oversize: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -215,14 +216,14 @@ impl<'a> Message<'a> {
     /// What would be done with a listed message.
     #[must_use]
     pub fn new(account: &'a str, decided: &'a Decided, context: &Context<'_>) -> Self {
-        let Decided { listed, reason, state, delivered_at, due_in } = decided;
+        let Decided { listed, reason, state, delivered_at, due_in, goes_once_delivered } = decided;
         Self {
             account,
             number: listed.number.0,
             uid: listed.uid.to_string(),
             size: listed.size.map(|size| size.0).filter(|size| *size <= LARGEST_INTEGER),
             state: state_name(*state, *reason),
-            action: action_name(*reason, context.deletes_at_once),
+            action: action_name(*reason, *goes_once_delivered),
             reason: reason_name(*reason),
             delivered_at: delivered_at.map(|at| at.0),
             due_at: due_in.map(|due_in| context.now.after(due_in).0),
@@ -244,9 +245,9 @@ impl RouteRecord {
     }
 }
 
-fn action_name(reason: Reason, deletes_at_once: bool) -> &'static str {
+fn action_name(reason: Reason, goes_once_delivered: bool) -> &'static str {
     match Action::of(reason) {
-        Action::Fetch if deletes_at_once => "fetch_delete",
+        Action::Fetch if goes_once_delivered => "fetch_delete",
         Action::Fetch => "fetch",
         Action::Delete => "delete",
         Action::Leave => "leave",
@@ -259,10 +260,14 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::NotYetDelivered => "not_yet_delivered",
         Reason::Unproven => "unproven",
         Reason::AlreadyDelivered => "already_delivered",
+        Reason::AmongNewest => "among_newest",
         Reason::Due => "due",
+        Reason::Displaced => "displaced",
+        Reason::TooLarge => "too_large",
         Reason::DueButPartial => "due_but_partial",
         Reason::Held => "held",
         Reason::Untrusted => "untrusted",
+        Reason::Oversize => "oversize",
         Reason::Skipped => "skipped",
         Reason::LeftOut => "skipped_by_route",
         Reason::BackingOff => "backing_off",
@@ -287,6 +292,7 @@ impl<'a> ProblemRecord<'a> {
             Problem::InDoubt { messages } => ("in_doubt", None, Some(*messages)),
             Problem::Untrusted { messages } => ("untrusted", None, Some(*messages)),
             Problem::TooBig { uid, .. } => ("too_big", Some(uid), None),
+            Problem::Oversize { messages, .. } => ("oversize", None, Some(*messages)),
             Problem::BackingOff { messages } => ("backing_off", None, Some(*messages)),
             Problem::QuitWithheld { messages } => ("quit_withheld", None, Some(*messages)),
             Problem::Unidentified { messages } => ("unidentified", None, Some(*messages)),
@@ -326,8 +332,19 @@ impl<'a> SummaryRecord<'a> {
     /// What an account's run did.
     #[must_use]
     pub fn new(account: &'a str, exit: Exit, summary: &Summary, dry_run: bool, milliseconds: u64) -> Self {
-        let Summary { listed, planned, delivered, octets, deleted, unconfirmed, recognised, held, skipped, known } =
-            *summary;
+        let Summary {
+            listed,
+            planned,
+            delivered,
+            octets,
+            deleted,
+            unconfirmed,
+            recognised,
+            held,
+            skipped,
+            oversize,
+            known,
+        } = *summary;
         Self {
             account,
             exit_code: exit.code(),
@@ -343,6 +360,7 @@ impl<'a> SummaryRecord<'a> {
             deletions_unconfirmed: unconfirmed,
             skipped,
             seen: known,
+            oversize,
         }
     }
 }
@@ -475,10 +493,14 @@ mod tests {
             Reason::NotYetDelivered,
             Reason::Unproven,
             Reason::AlreadyDelivered,
+            Reason::AmongNewest,
             Reason::Due,
+            Reason::Displaced,
+            Reason::TooLarge,
             Reason::DueButPartial,
             Reason::Held,
             Reason::Untrusted,
+            Reason::Oversize,
             Reason::Skipped,
             Reason::LeftOut,
             Reason::BackingOff,
@@ -505,6 +527,7 @@ mod tests {
             Problem::InDoubt { messages: 1 },
             Problem::Untrusted { messages: 1 },
             Problem::TooBig { uid: uid.clone(), free: Octets(1), needed: Octets(2) },
+            Problem::Oversize { messages: 1, most: Octets(1) },
             Problem::BackingOff { messages: 1 },
             Problem::QuitWithheld { messages: 1 },
             Problem::Unidentified { messages: 1 },
@@ -528,10 +551,10 @@ mod tests {
             state: Some(RowState::Delivered),
             delivered_at: Some(Timestamp(50)),
             due_in: Some(std::time::Duration::from_secs(100)),
+            goes_once_delivered: false,
         };
         let foreseen = HashMap::new();
-        let now = Timestamp(60);
-        let context = Context { foreseen: &foreseen, targets: &[], explains: false, deletes_at_once: false, now };
+        let context = Context { foreseen: &foreseen, targets: &[], explains: false, now: Timestamp(60) };
         let value = serde_json::to_value(Message::new("work", &decided, &context)).unwrap();
         assert_eq!((&value["due_at"], &value["delivered_at"]), (&160.into(), &50.into()));
         assert_eq!((&value["state"], &value["action"]), (&"delivered".into(), &"leave".into()));

@@ -23,6 +23,8 @@ pub struct Summary {
     pub held: u64,
     /// Messages that a rule of the account leaves on the server.
     pub skipped: u64,
+    /// Messages that stay on the server because they are larger than what is to be fetched.
+    pub oversize: u64,
     /// Messages deleted or found delivered earlier and still listed.
     pub known: u64,
 }

@@ -9,12 +9,13 @@ use fetchonce::fetch::{self, Destination, Job, Outcome};
 use fetchonce::index::{Identity, Index};
 use fetchonce::model::{Target, Uid};
 use fetchonce::plan::Rules;
-use fetchonce::policy::Keep;
+use fetchonce::policy::{Intake, Keep, Retention};
 use fetchonce::pop3::{Credentials, Endpoint, TlsMode};
 use fetchonce::report::{Event, Observer};
 use fetchonce::route::Routes;
 
 use crate::places::Layer;
+use crate::staying::overstaying;
 use crate::world::{Break, HELD, LeftOut, MAILDIR, QUARANTINE, Setting, SimHost, World, stored_form};
 
 pub(crate) const DAY: i64 = 24 * 3600;
@@ -24,7 +25,7 @@ const GAP: i64 = 60;
 /// What stays the same through a history.
 #[derive(Clone)]
 pub(crate) struct Scenario {
-    pub(crate) keep: Keep,
+    pub(crate) retention: Retention,
     pub(crate) rules: Rules,
     pub(crate) left_out: Option<LeftOut>,
     /// Behaviour of the server that every connection shows.
@@ -37,8 +38,10 @@ pub(crate) struct Scenario {
     pub(crate) later_maildir: Option<&'static str>,
     /// The configured server's name in the runs after the first.
     pub(crate) later_server: &'static str,
-    /// Most messages a run fetches; the clean runs at the end have no limit.
-    pub(crate) limit: Option<usize>,
+    /// What a run takes; the clean runs at the end take everything.
+    pub(crate) intake: Intake,
+    /// Whether the order in which messages arrived, the one in which they appeared and that of a listing ever differ.
+    pub(crate) has_odd_order: bool,
     /// What must be delivered, in stored form.
     pub(crate) expected: Vec<Arc<Vec<u8>>>,
 }
@@ -46,7 +49,7 @@ pub(crate) struct Scenario {
 impl Scenario {
     pub(crate) fn new(keep: Keep, maildrop: &Maildrop) -> Self {
         Self {
-            keep,
+            retention: Retention { keep, ..Retention::default() },
             rules: Rules::default(),
             left_out: None,
             server: Faults::default(),
@@ -54,9 +57,14 @@ impl Scenario {
             targets: vec![Target::maildir(MAILDIR)],
             later_maildir: None,
             later_server: "localhost",
-            limit: None,
+            intake: Intake::default(),
+            has_odd_order: false,
             expected: expected(maildrop),
         }
+    }
+
+    fn keeps_newest(&self) -> bool {
+        self.retention.newest.is_some() || self.retention.newest_octets.is_some()
     }
 
     fn job(&self, run: usize) -> Job {
@@ -73,7 +81,7 @@ impl Scenario {
             },
             credentials: Credentials { user: "alice".into(), password: "secret".to_owned().into() },
             tracer: None,
-            keep: self.keep,
+            retention: self.retention,
             routes: Routes::to_all(self.targets.len()),
             explain: false,
             deliver: Some(Destination {
@@ -85,7 +93,7 @@ impl Scenario {
             }),
             silence: Duration::from_secs(30),
             deadline: Duration::from_secs(3600),
-            limit: self.limit,
+            intake: self.intake,
         }
     }
 }
@@ -118,6 +126,7 @@ pub(crate) fn run(mut world: World, scenario: &Scenario, run: usize, mut setting
         setting.connections = vec![scenario.server.clone(); 4];
     }
     setting.left_out = scenario.left_out;
+    setting.retention = scenario.retention;
     setting.breaks.clone_from(&scenario.breaks);
     trace(|| format!("run {run}: {:?} {:?} {:?}", setting.failure, setting.reader, setting.connections.first()));
     trace(|| format!("  before: {world:#?}"));
@@ -177,6 +186,8 @@ impl Observer for Silent {
 pub(crate) enum Violation {
     /// Expunged by this client while the durable layer did not hold it.
     LostAtExpunge(String),
+    /// Deleted although a rule keeps it.
+    WronglyDeleted(String),
     /// Missing or changed at the end.
     Lost(String),
     /// Delivered more often than it was sent.
@@ -205,8 +216,11 @@ pub(crate) fn run_clean(world: World, scenario: &Scenario, runs_before: usize) -
 /// Checks everything after the clean runs.
 pub(crate) fn check_end(world: World, scenario: &Scenario, runs_before: usize) -> Result<(), Violation> {
     check_delivered(&world, scenario)?;
-    if scenario.keep != Keep::Forever && !world.maildrop.messages.is_empty() {
-        return Err(Violation::Undeleted(format!("{:?}", world.maildrop.messages)));
+    let overstaying = overstaying(&scenario.retention, &world.maildrop);
+    // Where the orders of arrival, of appearance and of the listing differ, the newest by each may stay.
+    let may_stay = scenario.has_odd_order && scenario.keeps_newest();
+    if !may_stay && !overstaying.is_empty() {
+        return Err(Violation::Undeleted(format!("{overstaying:?}")));
     }
     check_idle(world, scenario, runs_before)
 }
@@ -223,6 +237,9 @@ fn check_clean(ran: &Ran) -> Result<(), Violation> {
 fn check_delivered(world: &World, scenario: &Scenario) -> Result<(), Violation> {
     if let Some(message) = world.lost_at_expunge.first() {
         return Err(Violation::LostAtExpunge(format!("{message:?}")));
+    }
+    if let Some(message) = world.wrongly_deleted.first() {
+        return Err(Violation::WronglyDeleted(format!("{message:?}")));
     }
     let layers = [Layer::Volatile, Layer::Durable];
     for (target, layer) in world.targets.iter().flat_map(|target| layers.map(|layer| (target, layer))) {

@@ -18,6 +18,7 @@ mod random;
 mod regressions;
 mod rows;
 mod shared;
+mod staying;
 mod targets;
 mod weakened;
 mod world;

@@ -4,8 +4,11 @@
 //!
 //! `FETCHONCE_SIM_SEEDS=FROM..TO` runs other seeds than the default ones; a failure names its seeds.
 
-use fetchonce::demo::{Faults, ListOnly, Maildrop};
-use fetchonce::policy::Keep;
+use std::time::Duration;
+
+use fetchonce::demo::{self, Faults, ListOnly, Maildrop};
+use fetchonce::model::Octets;
+use fetchonce::policy::{Intake, Keep, Order, Retention};
 
 use crate::KEEPS;
 use crate::explore::{aftermath, faults, rarer_faults};
@@ -58,8 +61,8 @@ struct History {
 impl History {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
-        let keep = *random.pick(&KEEPS);
-        let twins = keep == Keep::Forever && random.chance(4);
+        let retention = retention(&mut random);
+        let twins = retention.is_forever() && random.chance(4);
         let mut maildrop = Maildrop::new();
         let made = 1 + random.below(4);
         for number in 0..made {
@@ -72,7 +75,8 @@ impl History {
                 message.uid.clone_from(&uid);
             }
         }
-        let mut scenario = Scenario::new(keep, &maildrop);
+        let mut scenario = Scenario { retention, ..Scenario::new(Keep::Forever, &maildrop) };
+        scenario.has_odd_order = copies;
         scenario.server = Faults {
             no_top: random.chance(5),
             no_capa: random.chance(8),
@@ -92,7 +96,7 @@ impl History {
                 self.change_server();
             }
         }
-        self.scenario.limit = None;
+        self.scenario.intake = Intake::default();
         for clean in 0..CLEAN_RUNS {
             self.world = run_clean(self.world, &self.scenario, runs + clean)?;
         }
@@ -101,7 +105,7 @@ impl History {
 
     /// A run that may be crashed, refused, cut or lied to.
     fn run_once(&mut self, number: usize) {
-        self.scenario.limit = self.random.chance(4).then(|| 1 + self.random.below(2));
+        self.scenario.intake = intake(&mut self.random);
         if self.random.chance(6) {
             self.scenario.later_server = if self.scenario.later_server == "localhost" { "moved" } else { "localhost" };
         }
@@ -137,6 +141,7 @@ impl History {
         if (self.twins && makes_twins_one) || (self.renumbered && is_partial) {
             return plain;
         }
+        self.scenario.has_odd_order |= fault.order != demo::Order::AsStored;
         Faults {
             no_top: fault.no_top || plain.no_top,
             no_capa: fault.no_capa || plain.no_capa,
@@ -161,10 +166,14 @@ impl History {
                 if let Some(uid) = freed
                     && self.random.chance(2)
                 {
+                    self.scenario.has_odd_order = true;
                     self.arrive(Some(uid));
                 }
             }
-            3 => self.world.maildrop.messages.reverse(),
+            3 => {
+                self.scenario.has_odd_order = true;
+                self.world.maildrop.messages.reverse();
+            }
             _ => {}
         }
     }
@@ -203,6 +212,29 @@ impl History {
         let at = self.world.maildrop.messages.iter().position(|message| is_delivered(&message.wire))?;
         Some(self.world.maildrop.messages.remove(at).uid)
     }
+}
+
+/// Limits that a run of a few short messages meets.
+fn intake(random: &mut Random) -> Intake {
+    Intake {
+        order: *random.pick(&[Order::Oldest, Order::Oldest, Order::Newest, Order::Smallest]),
+        max_size: random.chance(6).then(|| Octets(28 + random.next() % 4)),
+        messages: random.chance(4).then(|| 1 + random.next() % 2),
+        octets: random.chance(8).then(|| Octets(1 + random.next() % 60)),
+        time: random.chance(8).then(|| Duration::from_secs(random.next() % 2)),
+    }
+}
+
+/// One of the simple rules, or several together; the messages have 28 octets and more.
+fn retention(random: &mut Random) -> Retention {
+    let keep = *random.pick(&KEEPS);
+    if random.chance(2) {
+        return Retention { keep, ..Retention::default() };
+    }
+    let newest = random.chance(2).then(|| random.next() % 3);
+    let newest_octets = random.chance(3).then(|| Octets(random.next() % 100));
+    let larger_than = random.chance(3).then(|| Octets(28 + random.next() % 4));
+    Retention { keep, newest, newest_octets, larger_than }
 }
 
 /// A message of its own content and its own length.

@@ -176,7 +176,7 @@ fn a_refusal_together_with_an_io_error_loses_and_doubles_nothing() {
     for keep in KEEPS {
         for step in 0..steps {
             let mut play = begun.clone();
-            play.scenario.keep = keep;
+            play.scenario.retention.keep = keep;
             let failure = Some(Failure::RefusalAndDisk(step));
             if play.run_in(Setting { failure, ..Setting::default() }).failed_at.is_none() {
                 continue;
@@ -379,7 +379,7 @@ fn messages_of_one_unique_id_come_to_rest_when_one_of_them_is_deleted() {
 fn check_new_mail_comes(mut play: Play, new: &Message, verb: Verb, broken: Option<&Message>) {
     play.scenario.breaks = vec![Break { verb, wire: broken.map(|message| Arc::clone(&message.wire)) }];
     play.arrive(new);
-    let keep = play.scenario.keep;
+    let keep = play.scenario.retention.keep;
     for _ in 0..2 {
         play.run();
     }
@@ -515,7 +515,7 @@ fn a_limit_of_one_is_not_used_up_by_a_message_that_the_server_refuses() {
     for fault in [MessageFault::RetrRefused, MessageFault::RetrCut] {
         let mut play = Play::new(Keep::Forever, &maildrop(&messages));
         *play.world.maildrop = maildrop(&messages);
-        play.scenario.limit = Some(1);
+        play.scenario.intake.messages = Some(1);
         let bad_message = Some(BadMessage { uid: messages[0].uid.clone(), fault });
         play.scenario.server = Faults { bad_message, ..Faults::default() };
         for _ in 0..6 {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use fetchonce::demo::{Connection, Event as ServerEvent, Faults, Maildrop, Message};
+use fetchonce::demo::{Connection, Event as ServerEvent, Faults, Maildrop, Message, Order};
 use fetchonce::host::{
     ConnectError, End, Finished, Host, NewFile, Program, RunError, SharedError, SharedFile, Stat, Wire,
 };
 use fetchonce::model::{Locking, Octets, Target, Timestamp};
+use fetchonce::policy::Retention;
 
 use crate::disk::{self, Disk};
 use crate::lmtp::{self, Mailbox};
@@ -19,6 +20,7 @@ use crate::part::Part;
 use crate::places::Layer;
 use crate::rows::Image;
 use crate::shared::SimShared;
+use crate::staying::is_kept;
 
 pub(crate) const ROOT: &str = "/home";
 pub(crate) const MAILDIR: &str = "/home/Mail";
@@ -48,6 +50,8 @@ pub(crate) struct World {
     pub(crate) expunged: Part<Vec<Message>>,
     /// Messages that were expunged while the durable layer did not hold them.
     pub(crate) lost_at_expunge: Part<Vec<Message>>,
+    /// Messages that the client asked to delete although a rule kept them.
+    pub(crate) wrongly_deleted: Part<Vec<Message>>,
     /// Where mail is delivered to in this history.
     pub(crate) targets: Part<Vec<Target>>,
     /// What programs took, durably.
@@ -75,6 +79,7 @@ impl World {
             removed: Part::default(),
             expunged: Part::default(),
             lost_at_expunge: Part::default(),
+            wrongly_deleted: Part::default(),
             targets: Part::new(vec![Target::maildir(MAILDIR)]),
             piped: Part::default(),
         }
@@ -110,6 +115,19 @@ impl World {
                     self.removed.push(content);
                 }
             }
+        }
+    }
+
+    /// A message that a rule keeps for sure is never deleted; what its age says is not asked here.
+    fn check_dele(&mut self, retention: &Retention, message: &Message) {
+        let delivered: Vec<_> = self.targets.iter().map(|target| self.in_target(target, Layer::Durable)).collect();
+        let is_delivered = |other: &Message| {
+            let stored = stored_form(&other.wire);
+            delivered.iter().all(|contents| contents.iter().any(|content| **content == stored))
+        };
+        let Some(at) = self.maildrop.messages.iter().position(|stored| stored == message) else { return };
+        if is_kept(retention, &self.maildrop, at, is_delivered) {
+            self.wrongly_deleted.push(message.clone());
         }
     }
 
@@ -185,6 +203,7 @@ pub(crate) struct Shared {
     claimed: BTreeMap<Vec<u8>, Arc<[u8]>>,
     breaks: Vec<Break>,
     answers: VecDeque<Answer>,
+    retention: Retention,
 }
 
 /// A disk or a target that fails.
@@ -252,6 +271,8 @@ pub(crate) struct Setting {
     pub(crate) breaks: Vec<Break>,
     /// What the program does with each message that it gets in the run; later ones it takes.
     pub(crate) answers: Vec<Answer>,
+    /// What the checkers hold the deletions to.
+    pub(crate) retention: Retention,
 }
 
 impl SimHost {
@@ -276,6 +297,7 @@ impl SimHost {
             claimed: setting.claimed,
             breaks: setting.breaks,
             answers: setting.answers.into(),
+            retention: setting.retention,
         };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
@@ -380,6 +402,7 @@ impl Host for SimHost {
         let mut shared = self.step();
         let faults = shared.connections.get(shared.connected).cloned().unwrap_or_default();
         shared.connected += 1;
+        let is_in_order = faults.order == Order::AsStored;
         let connection = Connection::new(faults, None);
         Ok(Box::new(SimWire {
             shared: Arc::clone(&self.shared),
@@ -388,6 +411,7 @@ impl Host for SimHost {
             output: Vec::new(),
             line: Vec::new(),
             broken: false,
+            is_in_order,
         }))
     }
 
@@ -593,6 +617,8 @@ struct SimWire {
     line: Vec<u8>,
     /// The connection is lost: what waits in `output` is still read.
     broken: bool,
+    /// Whether messages are numbered in the order in which they arrived.
+    is_in_order: bool,
 }
 
 impl std::fmt::Debug for SimWire {
@@ -671,6 +697,12 @@ impl Write for SimWire {
         for event in events {
             if let ServerEvent::Expunged(message) = &event {
                 shared.world.check_expunge(message.clone());
+            }
+            if let ServerEvent::Dele(message) = &event
+                && self.is_in_order
+            {
+                let retention = shared.retention;
+                shared.world.check_dele(&retention, message);
             }
             self.broken |= shared.breaks.iter().any(|broken| broken.hits(&event));
             shared.log.push(event);

@@ -87,7 +87,7 @@ pub static FILE: [Key; 4] = [
 ];
 
 /// The keys of an account.
-pub static ACCOUNT: [Key; 16] = [
+pub static ACCOUNT: [Key; 24] = [
     Key {
         name: "server",
         value: "`\"pop.example.com\"`",
@@ -172,9 +172,66 @@ pub static ACCOUNT: [Key; 16] = [
     Key {
         name: "keep",
         value: "`\"forever\"`, `\"none\"` or a number of days such as `\"14 days\"`",
-        missing: Missing::Value("\"forever\""),
-        meaning: "How long delivered mail stays on the server, counted from its delivery.",
+        missing: Missing::Words("`\"forever\"`, and `\"none\"` beside `keep_newest` or `keep_bytes`"),
+        meaning: "How long delivered mail stays on the server at least, counted from its delivery. It is deleted once no \
+                  `keep` rule keeps it.",
         other_words: &["retention"],
+    },
+    Key {
+        name: "keep_newest",
+        value: "a number of messages such as `500`",
+        missing: Missing::Words("this rule keeps nothing"),
+        meaning: "So many of the delivered messages, the newest, stay on the server.",
+        other_words: &[],
+    },
+    Key {
+        name: "keep_bytes",
+        value: "a size such as `\"500 MB\"`",
+        missing: Missing::Words("this rule keeps nothing"),
+        meaning: "The newest of the delivered messages stay on the server, as many as are together no larger.",
+        other_words: &["quota"],
+    },
+    Key {
+        name: "delete_larger_than",
+        value: "a size such as `\"10 MB\"`",
+        missing: Missing::Words("none is too large"),
+        meaning: "A larger message is deleted once it is delivered, whatever keeps it.",
+        other_words: &["limitflush", "delete_bigger_than"],
+    },
+    Key {
+        name: "max_size",
+        value: "a size such as `\"25 MB\"`",
+        missing: Missing::Words("everything is fetched"),
+        meaning: "A larger message is not fetched. It stays on the server, and is fetched once this is raised.",
+        other_words: &["max_message_size", "skipsize", "maximum_size"],
+    },
+    Key {
+        name: "order",
+        value: "`\"oldest\"`, `\"newest\"` or `\"smallest\"`",
+        missing: Missing::Value("\"oldest\""),
+        meaning: "What is fetched first: the server's order, which is that of arrival, the same backwards, or by size.",
+        other_words: &["sort"],
+    },
+    Key {
+        name: "limit",
+        value: "a number of messages such as `200`",
+        missing: Missing::Words("no limit"),
+        meaning: "Most messages that a run fetches. The next run goes on.",
+        other_words: &["fetchlimit", "max_messages_per_session"],
+    },
+    Key {
+        name: "limit_bytes",
+        value: "a size such as `\"100 MB\"`",
+        missing: Missing::Words("no limit"),
+        meaning: "Once a run has fetched so much it begins no further message. The next run goes on.",
+        other_words: &["max_bytes_per_session"],
+    },
+    Key {
+        name: "limit_time",
+        value: "`\"1s\"` to `\"24h\"`",
+        missing: Missing::Words("no limit"),
+        meaning: "Once a run has taken so long it begins no further message, and ends well. The next run goes on.",
+        other_words: &[],
     },
     Key {
         name: "timeout",
@@ -187,7 +244,8 @@ pub static ACCOUNT: [Key; 16] = [
         name: "deadline",
         value: "`\"1s\"` to `\"24h\"`",
         missing: Missing::Value("\"1h\""),
-        meaning: "Longest run of the account. What it does not reach is fetched by the next run.",
+        meaning: "Longest run of the account: one that takes longer is ended as an error. What it does not reach is fetched \
+                  by the next run.",
         other_words: &[],
     },
     Key {

@@ -55,11 +55,24 @@ pub(super) struct RawAccount {
     pub(super) routes: Vec<Entry<RawRoute>>,
     pub(super) recipient_headers: Option<Entry<Vec<String>>>,
     pub(super) trace_headers: Option<Entry<Vec<String>>>,
-    pub(super) keep: Option<Entry<String>>,
+    pub(super) rules: RawRules,
     pub(super) timeout: Option<Entry<String>>,
     pub(super) deadline: Option<Entry<String>>,
     pub(super) after: Option<Entry<Vec<String>>>,
     pub(super) on_error: Option<Entry<Vec<String>>>,
+}
+
+/// What stays on the server, and what is fetched.
+pub(super) struct RawRules {
+    pub(super) keep: Option<Entry<String>>,
+    pub(super) keep_newest: Option<Entry<Option<i64>>>,
+    pub(super) keep_bytes: Option<Entry<String>>,
+    pub(super) delete_larger_than: Option<Entry<String>>,
+    pub(super) max_size: Option<Entry<String>>,
+    pub(super) order: Option<Entry<String>>,
+    pub(super) limit: Option<Entry<Option<i64>>>,
+    pub(super) limit_bytes: Option<Entry<String>>,
+    pub(super) limit_time: Option<Entry<String>>,
 }
 
 /// A password, or the one key of the table that says where it is.
@@ -345,12 +358,26 @@ impl<'a> Section<'a> {
             routes: self.routes()?,
             recipient_headers: self.take("recipient_headers", texts)?,
             trace_headers: self.take("trace_headers", texts)?,
-            keep: self.take("keep", text)?,
+            rules: self.rules()?,
             timeout: self.take("timeout", text)?,
             deadline: self.take("deadline", text)?,
             after: self.take("after", words)?,
             on_error: self.take("on_error", words)?,
             name,
+        })
+    }
+
+    fn rules(&mut self) -> Result<RawRules, ConfigError> {
+        Ok(RawRules {
+            keep: self.take("keep", text)?,
+            keep_newest: self.take("keep_newest", number)?,
+            keep_bytes: self.take("keep_bytes", text)?,
+            delete_larger_than: self.take("delete_larger_than", text)?,
+            max_size: self.take("max_size", text)?,
+            order: self.take("order", text)?,
+            limit: self.take("limit", number)?,
+            limit_bytes: self.take("limit_bytes", text)?,
+            limit_time: self.take("limit_time", text)?,
         })
     }
 

@@ -56,7 +56,7 @@ fn a_short_account_gets_the_defaults() {
     assert!(!account.allow_cleartext && account.ca_file.is_none());
     assert!(matches!(account.password, PasswordSource::Prompt));
     assert_eq!(account.deliver, [Target::maildir("/home/alice/Mail")]);
-    assert_eq!(account.keep, Keep::Forever);
+    assert_eq!(account.retention, Retention::default());
     assert_eq!((account.timeout, account.deadline), (limits::SILENCE, limits::RUN));
 }
 
@@ -85,7 +85,7 @@ fn a_full_account_is_read() {
     assert!(account.allow_cleartext);
     assert_eq!(account.ca_file.as_deref(), Some(Path::new("/srv/conf/../ca.pem")));
     assert_eq!(account.deliver, [Target::maildir("/srv/conf/Mail")]);
-    assert_eq!(account.keep, Keep::Days(14));
+    assert_eq!(account.retention, Retention { keep: Keep::Days(14), ..Retention::default() });
     assert_eq!((account.timeout.as_secs(), account.deadline.as_secs()), (30, 5400));
     assert!(matches!(&account.password, PasswordSource::Command(argv) if argv[..] == ["pass", "show", "mail/work"]));
 }
@@ -171,6 +171,20 @@ fn mistakes_in_an_account_are_named_and_explained() {
         ("user = \"a\\nDELE 1\"", "account.work.user: a user name must not", "user", ""),
         ("keep = 14", "account.work.keep must be text", "keep", "double quotes"),
         ("keep = \"14\"", "expected \"forever\", \"none\" or a number of days", "keep", "14 days"),
+        ("keep_newest = \"5\"", "account.work.keep_newest must be a whole number", "keep_newest", "without quotes"),
+        ("keep_newest = 0", "account.work.keep_newest: must be a number of messages, 1 or more", "keep_newest", ""),
+        ("keep_newest = -1", "account.work.keep_newest: must be a number of messages", "keep_newest", ""),
+        ("keep_newest = 99999999999999999999", "account.work.keep_newest: must be", "keep_newest", ""),
+        ("keep_bytes = 500", "account.work.keep_bytes must be text", "keep_bytes", "double quotes"),
+        ("keep_bytes = \"500\"", "account.work.keep_bytes: expected a size with its unit", "keep_bytes", "25 MB"),
+        ("delete_larger_than = \"0 MB\"", "must be more than nothing", "delete_larger_than", "25 MB"),
+        ("keep = \"forever\"\nkeep_newest = 5", "account.work.keep: what stays for ever", "keep", "leave out `keep`"),
+        ("max_size = \"big\"", "account.work.max_size: expected a size with its unit", "max_size", "1.5 GiB"),
+        ("order = \"newst\"", "expected \"oldest\", \"newest\" or \"smallest\"", "order", "did you mean \"newest\"?"),
+        ("order = \"\"", "account.work.order: expected \"oldest\"", "order", ""),
+        ("limit = 0", "account.work.limit: must be a number of messages, 1 or more", "limit", ""),
+        ("limit_bytes = 5", "account.work.limit_bytes must be text", "limit_bytes", "double quotes"),
+        ("limit_time = \"25h\"", "account.work.limit_time: must be between", "limit_time", "\"1h\""),
         ("timeout = 30", "account.work.timeout must be text", "timeout", "double quotes"),
         ("deadline = 2026-01-01", "account.work.deadline must be text", "deadline", "double quotes"),
     ] {

@@ -67,7 +67,7 @@ fn the_file_is_locked_from_the_promise_to_the_end() {
 #[test]
 fn what_is_no_mbox_stays_as_it_is() {
     let bench = Bench::new(&["A: 0\n\nx\n"]);
-    for content in ["my notes\n", "\0\0\0\0", "From", "\nFrom a b\n"] {
+    for content in ["my notes\n", "\x7fELF", "From", "\nFrom a b\n"] {
         bench.write(content.as_bytes());
         let refused = bench.deliver(&bench.parcels()).unwrap_err();
         assert!(matches!(refused, TargetError::Mbox(MboxError::SomethingElse { .. })), "{refused}");
