@@ -367,7 +367,7 @@ fn each_target_that_a_fetch_would_not_take_is_told() {
         ("\"eml:file\"", 73, &["cannot read", "file"][..]),
         ("\"mbox:none/inbox\"", 73, &["none/inbox does not exist"]),
         ("\"mbox:/dev/null\"", 73, &["/dev/null is not a regular file"]),
-        ("\"pipe:no-such-program\"", 69, &["no-such-program"]),
+        ("\"pipe:no-such-program\"", 73, &["no-such-program"]),
         ("\"lmtp:/nonexistent/lmtp\"", 69, &["no connection to the socket /nonexistent/lmtp"]),
     ] {
         with(deliver);

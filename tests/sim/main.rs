@@ -16,6 +16,7 @@ mod pipe;
 mod places;
 mod random;
 mod regressions;
+mod routes;
 mod rows;
 mod shared;
 mod staying;
