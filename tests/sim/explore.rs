@@ -19,9 +19,9 @@ pub(crate) enum Crashes {
     Two,
 }
 
-/// Counts and memory of an exploration. A state reached again is not run again: its outcome is the same.
-#[derive(Default)]
-pub(crate) struct Explorer {
+/// Counts and memory of an exploration of one scenario. A state reached again is not run again: its outcome is the same.
+pub(crate) struct Explorer<'s> {
+    scenario: &'s Scenario,
     /// Histories: ways to reach a state that was then run to its end, or had been.
     pub(crate) histories: u64,
     /// Different states run to their end.
@@ -30,18 +30,16 @@ pub(crate) struct Explorer {
     ended: HashSet<u64>,
 }
 
-impl Explorer {
+impl<'s> Explorer<'s> {
+    pub(crate) fn new(scenario: &'s Scenario) -> Self {
+        Self { scenario, histories: 0, ends: 0, begun: HashSet::new(), ended: HashSet::new() }
+    }
+
     /// Explores every history of `maildrop` with `fault` in the first or the second run, and gives the first violation.
-    pub(crate) fn explore(
-        &mut self,
-        maildrop: &Maildrop,
-        scenario: &Scenario,
-        fault: &Faults,
-        crashes: Crashes,
-    ) -> Result<(), Violation> {
-        let plain = scenario.server.clone();
+    pub(crate) fn explore(&mut self, maildrop: &Maildrop, fault: &Faults, crashes: Crashes) -> Result<(), Violation> {
+        let plain = self.scenario.server.clone();
         for (first, second) in [(fault, &plain), (&plain, fault)] {
-            self.explore_placed(maildrop, scenario, first, second, crashes)?;
+            self.explore_placed(maildrop, first, second, crashes)?;
         }
         Ok(())
     }
@@ -49,59 +47,53 @@ impl Explorer {
     fn explore_placed(
         &mut self,
         maildrop: &Maildrop,
-        scenario: &Scenario,
         first: &Faults,
         second: &Faults,
         crashes: Crashes,
     ) -> Result<(), Violation> {
+        let scenario = self.scenario;
         let begun = run(World::new(maildrop.clone()), scenario, 0, setting(first, scenario));
         for (world, crashed) in aftermath(begun.snapshots, begun.world) {
             for reader in READERS {
                 let mut world = world.clone();
                 world.read_mail(reader);
-                self.continue_with(world, scenario, second, crashes == Crashes::Two || !crashed)?;
+                self.continue_with(world, second, crashes == Crashes::Two || !crashed)?;
             }
         }
         Ok(())
     }
 
     /// The second run from one state, crashed at every step where another crash is allowed; then the end.
-    fn continue_with(
-        &mut self,
-        world: World,
-        scenario: &Scenario,
-        faults: &Faults,
-        may_crash: bool,
-    ) -> Result<(), Violation> {
+    fn continue_with(&mut self, world: World, faults: &Faults, may_crash: bool) -> Result<(), Violation> {
         self.histories += 1;
         let key = hash(&(&world, faults, may_crash));
         if !self.begun.insert(key) {
             return Ok(());
         }
-        let mut again = run(world, scenario, 1, setting(faults, scenario));
+        let mut again = run(world, self.scenario, 1, setting(faults, self.scenario));
         if !may_crash {
             again.snapshots.clear();
         }
         for (world, _) in aftermath(again.snapshots, again.world) {
-            self.end(world, scenario, 2)?;
+            self.end(world, 2)?;
         }
         Ok(())
     }
 
     /// Runs a state to its end, as far as that was not done before.
-    pub(crate) fn end(&mut self, mut world: World, scenario: &Scenario, runs_before: usize) -> Result<(), Violation> {
+    pub(crate) fn end(&mut self, mut world: World, runs_before: usize) -> Result<(), Violation> {
         self.histories += 1;
         for clean in 0..CLEAN_RUNS {
             if !self.is_new_end(&world, clean) {
                 return Ok(());
             }
-            world = run_clean(world, scenario, runs_before + clean)?;
+            world = run_clean(world, self.scenario, runs_before + clean)?;
         }
         if !self.is_new_end(&world, CLEAN_RUNS) {
             return Ok(());
         }
         self.ends += 1;
-        check_end(world, scenario, runs_before + CLEAN_RUNS)
+        check_end(world, self.scenario, runs_before + CLEAN_RUNS)
     }
 
     fn is_new_end(&mut self, world: &World, clean: usize) -> bool {

@@ -55,16 +55,16 @@ fn stays_untrusted_until_repaired(world: World, scenario: &Scenario) -> World {
 #[test]
 fn a_target_that_refuses_from_any_step_delays_and_doubles_nothing() {
     let mut held = 0;
-    let mut explorer = Explorer::default();
     for keep in [Keep::Forever, Keep::None] {
         let mail = maildrop(2, false);
         let scenario = Scenario::new(keep, &mail);
+        let mut explorer = Explorer::new(&scenario);
         for step in 0..steps(&mail, &scenario) {
             let ran = run_failing(&scenario, 2, Failure::Refusal(step), true);
             let outcome = ran.outcome.expect("the index opens");
             held += outcome.summary.held;
             for (world, _) in aftermath(ran.snapshots, ran.world) {
-                let ended = explorer.end(world, &scenario, 1);
+                let ended = explorer.end(world, 1);
                 assert_eq!(ended, Ok(()), "{keep:?} refusing from step {step}");
             }
         }

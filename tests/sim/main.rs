@@ -81,9 +81,9 @@ impl Task {
     fn explore(&self) -> u64 {
         let maildrop = maildrop(self.messages, self.twins);
         let scenario = Scenario::new(self.keep, &maildrop);
-        let mut explorer = Explorer::default();
+        let mut explorer = Explorer::new(&scenario);
         for fault in faults(&maildrop, replies(&maildrop, &scenario)) {
-            let result = explorer.explore(&maildrop, &scenario, &fault, self.crashes);
+            let result = explorer.explore(&maildrop, &fault, self.crashes);
             assert_eq!(result, Ok(()), "{self:?} {fault:?}");
         }
         explorer.histories

@@ -143,14 +143,14 @@ fn on_request_nothing_is_ever_handed_over_twice() {
 fn what_a_program_refuses_is_offered_again() {
     let mail = maildrop(2, false);
     let scenario = Scenario { targets: vec![program(InDoubt::Redeliver)], ..Scenario::new(Keep::None, &mail) };
-    let mut explorer = Explorer::default();
+    let mut explorer = Explorer::new(&scenario);
     for answers in [vec![Answer::Refuses], vec![Answer::Takes, Answer::Refuses], vec![Answer::Refuses; 4]] {
         let setting = Setting { take_snapshots: true, answers: answers.clone(), ..Setting::default() };
         let ran = run(World::new(mail.clone()), &scenario, 0, setting);
         let held = ran.outcome.expect("the index opens").summary.held;
         assert_eq!(held, answers.iter().take(2).filter(|answer| **answer == Answer::Refuses).count() as u64);
         for (world, _) in aftermath(ran.snapshots, ran.world) {
-            assert_eq!(explorer.end(world, &scenario, 1), Ok(()), "{answers:?}");
+            assert_eq!(explorer.end(world, 1), Ok(()), "{answers:?}");
         }
     }
 }

@@ -50,10 +50,8 @@ impl Play {
     /// The next run, crashed at every step: each history must come to its end.
     fn crash_everywhere(&mut self) -> Result<(), Violation> {
         let ran = self.run_in(Setting { take_snapshots: true, ..Setting::default() });
-        let mut explorer = Explorer::default();
-        aftermath(ran.snapshots, ran.world)
-            .into_iter()
-            .try_for_each(|(world, _)| explorer.end(world, &self.scenario, self.runs))
+        let mut explorer = Explorer::new(&self.scenario);
+        aftermath(ran.snapshots, ran.world).into_iter().try_for_each(|(world, _)| explorer.end(world, self.runs))
     }
 
     /// Clean runs, after which everything must be delivered exactly once, deleted if that is wanted, and idle.
@@ -116,9 +114,9 @@ fn a_crash_under_another_spelling_of_the_maildir_loses_nothing() {
             let ran = play.run_in(Setting { take_snapshots: true, ..Setting::default() });
             assert!(error(&ran).is_none(), "{keep:?} {second}: {:?}", error(&ran));
             play.scenario.later_maildir = Some(first);
-            let mut explorer = Explorer::default();
+            let mut explorer = Explorer::new(&play.scenario);
             for (world, _) in aftermath(ran.snapshots, ran.world) {
-                assert_eq!(explorer.end(world, &play.scenario, play.runs), Ok(()), "{keep:?} {first}, then {second}");
+                assert_eq!(explorer.end(world, play.runs), Ok(()), "{keep:?} {first}, then {second}");
             }
         }
     }

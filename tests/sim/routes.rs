@@ -34,9 +34,8 @@ fn what_a_rule_skips_is_neither_delivered_nor_deleted() {
         for no_top in [false, true] {
             scenario.server = Faults { no_top, delete_on_retr_quit: no_top, ..Faults::default() };
             let fault = scenario.server.clone();
-            // Its memory is of one scenario.
-            let mut explorer = Explorer::default();
-            let result = explorer.explore(&mail, &scenario, &fault, Crashes::One);
+            let mut explorer = Explorer::new(&scenario);
+            let result = explorer.explore(&mail, &fault, Crashes::One);
             assert_eq!(result, Ok(()), "{keep:?}, no TOP: {no_top}");
             histories += explorer.histories;
         }

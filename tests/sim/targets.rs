@@ -4,7 +4,6 @@ use fetchonce::demo::{Faults, Quit};
 use fetchonce::model::{FolderTarget, Target};
 use fetchonce::policy::Keep;
 
-use crate::KEEPS;
 use crate::explore::{Crashes, Explorer, aftermath, maildrop, steps};
 use crate::history::{Scenario, run};
 use crate::world::{Failure, MAILDIR, OTHER_MAILDIR, Setting, World};
@@ -17,16 +16,18 @@ pub(crate) fn some_faults() -> [Faults; 4] {
 }
 
 pub(crate) fn explore(targets: &[Target], messages: usize, crashes: Crashes, faults: &[Faults]) -> u64 {
-    let mut explorer = Explorer::default();
-    for keep in KEEPS {
+    let mut histories = 0;
+    for keep in [Keep::Forever, Keep::None] {
         let mail = maildrop(messages, false);
         let scenario = Scenario { targets: targets.to_vec(), ..Scenario::new(keep, &mail) };
+        let mut explorer = Explorer::new(&scenario);
         for fault in faults {
-            let result = explorer.explore(&mail, &scenario, fault, crashes);
+            let result = explorer.explore(&mail, fault, crashes);
             assert_eq!(result, Ok(()), "{targets:?} {keep:?} {fault:?}");
         }
+        histories += explorer.histories;
     }
-    explorer.histories
+    histories
 }
 
 /// I2, I3, I4: killed, or without power, at any step of either delivery.
@@ -51,17 +52,17 @@ fn plain_files_get_every_message_once() {
 #[test]
 fn one_of_two_targets_that_refuses_holds_up_no_other_and_gets_nothing_twice() {
     let targets = vec![Target::maildir(MAILDIR), Target::maildir(OTHER_MAILDIR)];
-    let mut explorer = Explorer::default();
     let mut held = 0;
     for keep in [Keep::Forever, Keep::None] {
         let mail = maildrop(2, false);
         let scenario = Scenario { targets: targets.clone(), ..Scenario::new(keep, &mail) };
+        let mut explorer = Explorer::new(&scenario);
         for step in 0..steps(&mail, &scenario) {
             let setting = Setting { failure: Some(Failure::Refusal(step)), take_snapshots: true, ..Setting::default() };
             let ran = run(World::new(mail.clone()), &scenario, 0, setting);
             held += ran.outcome.expect("the index opens").summary.held;
             for (world, _) in aftermath(ran.snapshots, ran.world) {
-                let ended = explorer.end(world, &scenario, 1);
+                let ended = explorer.end(world, 1);
                 assert_eq!(ended, Ok(()), "{keep:?} refusing from step {step}");
             }
         }

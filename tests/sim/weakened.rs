@@ -17,8 +17,8 @@ use crate::world::{LeftOut, OTHER_MAILDIR, Setting, World};
 
 /// The first violation among the single faults.
 fn first_violation(scenario: &Scenario, maildrop: &Maildrop, faults: &[Faults], crashes: Crashes) -> Option<Violation> {
-    let mut explorer = Explorer::default();
-    faults.iter().find_map(|fault| explorer.explore(maildrop, scenario, fault, crashes).err())
+    let mut explorer = Explorer::new(scenario);
+    faults.iter().find_map(|fault| explorer.explore(maildrop, fault, crashes).err())
 }
 
 fn left_out(left_out: LeftOut) -> Option<Violation> {
