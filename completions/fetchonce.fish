@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fetchonce_global_optspecs
-    string join \n config= state-dir= dry-run jobs= limit= limit-bytes= limit-time= order= max-size= as-new q/quiet v/verbose json into= keep= keep-newest= keep-bytes= delete-larger-than= password-command= ca-file= tls= allow-cleartext log-level= log-to= trace= h/help V/version
+    string join \n config= state-dir= dry-run jobs= limit= limit-bytes= limit-time= relogin= until-drained order= max-size= as-new q/quiet v/verbose json into= keep= keep-newest= keep-bytes= delete-larger-than= password-command= ca-file= tls= allow-cleartext log-level= log-to= trace= h/help V/version
 end
 
 function __fish_fetchonce_needs_command
@@ -30,6 +30,7 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -l jobs -d 'Accounts f
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit -d 'Most messages to fetch from each account' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit-bytes -d 'Begin no further message of an account once so much is fetched, such as `100 MB`' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l limit-time -d 'Begin no further message of an account after so long, such as `5m`' -r
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l relogin -d 'End the session after so many messages, and go on in another one: deletions take effect earlier' -r
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l order -d 'What to fetch first' -r -f -a "oldest\t''
 newest\t''
 smallest\t''"
@@ -53,6 +54,7 @@ complete -c fetchonce -n "__fish_fetchonce_needs_command" -l log-to -d 'Where th
 journald\t''"
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l dry-run -d 'Show what would be done with each message, and change nothing, here or on the server'
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l until-drained -d 'Open one session after another until nothing new is listed'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s q -l quiet -d 'Tell only what went wrong'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s v -l verbose -d 'Tell each step'
@@ -73,6 +75,7 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l jobs -d 'A
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit -d 'Most messages to fetch from each account' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit-bytes -d 'Begin no further message of an account once so much is fetched, such as `100 MB`' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l limit-time -d 'Begin no further message of an account after so long, such as `5m`' -r
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l relogin -d 'End the session after so many messages, and go on in another one: deletions take effect earlier' -r
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l order -d 'What to fetch first' -r -f -a "oldest\t''
 newest\t''
 smallest\t''"
@@ -98,6 +101,7 @@ complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l log-to -d 
 journald\t''"
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l dry-run -d 'Show what would be done with each message, and change nothing, here or on the server'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l until-drained -d 'Open one session after another until nothing new is listed'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s q -l quiet -d 'Tell only what went wrong'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s v -l verbose -d 'Tell each step'

@@ -267,6 +267,14 @@ pub(super) struct IntakeArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(super) limit_time: Option<Duration>,
 
+    /// End the session after so many messages, and go on in another one: deletions take effect earlier
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) relogin: Option<u64>,
+
+    /// Open one session after another until nothing new is listed
+    #[arg(long)]
+    pub(super) until_drained: bool,
+
     /// What to fetch first
     #[arg(long, value_enum)]
     pub(super) order: Option<OrderArg>,
@@ -285,6 +293,8 @@ impl IntakeArgs {
             messages: self.limit.or(rules.messages),
             octets: self.limit_bytes.or(rules.octets),
             time: self.limit_time.or(rules.time),
+            relogin: self.relogin.or(rules.relogin),
+            until_drained: self.until_drained || rules.until_drained,
         }
     }
 }

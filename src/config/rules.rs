@@ -54,6 +54,8 @@ impl Checker<'_> {
             messages: self.optional(raw.limit.as_ref(), |number| count(*number))?,
             octets: self.optional(raw.limit_bytes.as_ref(), size)?,
             time: self.optional(raw.limit_time.as_ref(), |text| parse_time(text))?,
+            relogin: self.optional(raw.relogin.as_ref(), |number| count(*number))?,
+            until_drained: raw.until_drained.as_ref().is_some_and(|entry| entry.value),
         })
     }
 

@@ -289,7 +289,7 @@ impl Runner<'_, '_> {
         let (staged, retrieved) = match self.retrieve(open, targets, held, fetch) {
             Ok(got) => got,
             Err(Retrieval::Refused(text)) => {
-                self.problem(Problem::RetrRefused { uid: fetch.listed.uid.clone(), text });
+                self.problem_once(Problem::RetrRefused { uid: fetch.listed.uid.clone(), text });
                 return Ok(());
             }
             Err(Retrieval::TargetRefuses(error)) => return Err(error.into()),

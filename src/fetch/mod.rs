@@ -111,6 +111,10 @@ pub fn run(host: &dyn Host, job: &Job, index: &mut Index<'_>, rules: Rules, obse
         summary: Summary::default(),
         problems: Vec::new(),
         deleted: HashSet::new(),
+        login: None,
+        has_planned: false,
+        arrived: 0,
+        unasked: 0,
         stage: Stage::Before,
     };
     let error = runner.run().err();
@@ -134,6 +138,13 @@ struct Runner<'r, 'h> {
     problems: Vec<Problem>,
     /// Rows that the server was asked to delete.
     deleted: HashSet<RowId>,
+    login: Option<Login>,
+    /// Whether a session of this run told what it sets out to do.
+    has_planned: bool,
+    /// Messages that arrived.
+    arrived: u64,
+    /// What the last session set out to fetch and left to another one.
+    unasked: u64,
     stage: Stage,
 }
 
@@ -160,12 +171,21 @@ enum Purpose {
 }
 
 /// What remains to be done after a session.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Next {
-    /// Deletions had the session to themselves; fetch in another one.
-    Again,
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Next {
+    /// Another session is to go on.
+    again: bool,
     /// These messages want a session each.
-    Troubled(Vec<RowId>),
+    troubled: Vec<RowId>,
+}
+
+/// The login of the last session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Login {
+    /// On [`Host::elapsed`].
+    at: Duration,
+    /// How long the server wants to be left alone after it.
+    delay: Duration,
 }
 
 impl Runner<'_, '_> {
@@ -196,13 +216,11 @@ impl Runner<'_, '_> {
         let mut targets = Targets::open(self.host, self.index, self.job, destination, self.deadline)?;
         self.settle(&mut targets)?;
         let (next, failed) = self.main_sessions(&mut targets)?;
-        if let Next::Troubled(rows) = next {
-            for row in rows.into_iter().take(limits::TROUBLED_SESSIONS) {
-                if self.is_time_up() {
-                    break;
-                }
-                self.session(Some(&mut targets), Purpose::Troubled(row))?;
+        for row in next.troubled.into_iter().take(limits::TROUBLED_SESSIONS) {
+            if self.is_time_up() || !self.may_log_in() {
+                break;
             }
+            self.session(Some(&mut targets), Purpose::Troubled(row))?;
         }
         failed.map_or(Ok(()), Err)
     }
@@ -210,10 +228,11 @@ impl Runner<'_, '_> {
     /// The sessions for everything. Where TOP or DELE of earlier mail costs the first one, another one fetches without
     /// them, so that a server that fails there holds up no new mail; the error is told all the same.
     fn main_sessions(&mut self, targets: &mut Targets<'_>) -> Result<(Next, Option<FetchError>), FetchError> {
-        for _ in 0..2 {
+        for _ in 0..limits::SESSIONS {
             match self.session(Some(targets), Purpose::All) {
-                Ok(Next::Again) => {}
-                Ok(next) => return Ok((next, None)),
+                Ok(next) if !next.again => return Ok((next, None)),
+                Ok(_) if self.is_time_up() || !self.may_log_in() => break,
+                Ok(_) => self.go_on()?,
                 Err(error @ FetchError::Session(_)) if self.stage == Stage::Deleting => {
                     self.go_on()?;
                     return Ok((self.session(Some(targets), Purpose::OnlyFetch)?, Some(error)));
@@ -221,7 +240,8 @@ impl Runner<'_, '_> {
                 Err(error) => return Err(error),
             }
         }
-        Ok((Next::Again, None))
+        self.summary.planned = self.summary.planned.saturating_sub(self.unasked);
+        Ok((Next::default(), None))
     }
 
     /// An error once the user wants to stop, or the run's time is over.
@@ -233,6 +253,11 @@ impl Runner<'_, '_> {
             return Err(SessionError::Deadline { during: "the run".into() }.into());
         }
         Ok(())
+    }
+
+    /// Whether the server takes another login already (RFC 2449 §6.5).
+    fn may_log_in(&self) -> bool {
+        self.login.is_none_or(|Login { at, delay }| self.host.elapsed().saturating_sub(at) >= delay)
     }
 
     /// Whether the time is over after which no further message is begun.
@@ -248,6 +273,13 @@ impl Runner<'_, '_> {
 
     fn emit(&self, event: &Event<'_>) {
         self.observer.observe(&self.job.identity.name, event);
+    }
+
+    /// A problem that each session of a run may meet again.
+    fn problem_once(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problem(problem);
+        }
     }
 
     fn problem(&mut self, problem: Problem) {

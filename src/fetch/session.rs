@@ -1,11 +1,12 @@
 //! One session: connect, list, ask the plan, and do what it says.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use super::batch::Batch;
 use super::foresee::Foresight;
 use super::targets::Targets;
-use super::{FetchError, Next, Purpose, Runner, Stage};
+use super::{FetchError, Login, Next, Purpose, Runner, Stage};
 use crate::model::{Listing, MessageNumber, Octets, Receipt, RowId, Seen, Timestamp, Uid, limits};
 use crate::plan::{Decision, Deletion, Evidence, Evidences, Facts, Fetch, Plan, Reason};
 use crate::policy::Retention;
@@ -37,6 +38,10 @@ pub(super) struct Open<'s> {
     pub(super) copies: HashMap<Uid, Vec<Option<RowId>>>,
     /// Whether a unique-id of this listing is known to name other content than recorded.
     pub(super) contradicted: bool,
+    /// Messages of this session that the next one need not fetch.
+    progress: u64,
+    /// Whether a message came that was never fetched before.
+    has_news: bool,
 }
 
 impl Open<'_> {
@@ -57,6 +62,7 @@ impl<'r> Runner<'r, '_> {
     /// Runs one session. Without targets it decides and reports, and changes nothing.
     pub(super) fn session(&mut self, targets: Option<&mut Targets<'_>>, purpose: Purpose) -> Result<Next, FetchError> {
         self.stage = Stage::Before;
+        self.unasked = 0;
         let mut session = self.connect()?;
         let listing = session.listing()?;
         let seen = self.index.seen()?;
@@ -65,6 +71,7 @@ impl<'r> Runner<'r, '_> {
         if purpose == Purpose::OnlyFetch {
             (facts.retention, facts.top) = (Retention::default(), false);
         }
+        facts.relogin = facts.relogin.filter(|_| purpose == Purpose::All);
         let mut foresight = Foresight::new(self.job, &listing, facts.top);
         // What a session of its own is for was weighed by the session before.
         let asked = (!matches!(purpose, Purpose::Troubled(_))).then_some(&mut foresight);
@@ -74,7 +81,7 @@ impl<'r> Runner<'r, '_> {
         self.report_plan(&listing, &plan, &foresight, purpose)?;
         let Some(targets) = targets else {
             let _ = session.quit();
-            return Ok(Next::Troubled(Vec::new()));
+            return Ok(Next::default());
         };
         let fresh = self.commit(&listing, &plan)?;
         let mut open = Open {
@@ -86,14 +93,18 @@ impl<'r> Runner<'r, '_> {
             deleted: Vec::new(),
             copies: HashMap::new(),
             contradicted: plan.contradicted,
+            progress: 0,
+            has_news: false,
         };
         self.delete(&mut open, &plan.deletions)?;
         if plan.deletions_first && purpose == Purpose::All {
+            self.unasked = plan.to_fetch() as u64;
             self.quit(open, &plan)?;
-            return Ok(Next::Again);
+            return Ok(Next { again: true, ..Next::default() });
         }
         self.stage = Stage::Fetching;
         let result = self.fetch_all(&mut open, targets, &plan);
+        let again = self.goes_on(&open);
         match result {
             Ok(()) | Err(FetchError::NoSpace { .. }) => {
                 self.delete_what_came(&mut open)?;
@@ -102,15 +113,25 @@ impl<'r> Runner<'r, '_> {
             Err(_) => drop(open),
         }
         result?;
-        Ok(Next::Troubled(plan.troubled.iter().filter_map(|fetch| fetch.row.known()).collect()))
+        Ok(Next { again, troubled: plan.troubled.iter().filter_map(|fetch| fetch.row.known()).collect() })
     }
 
-    fn connect(&self) -> Result<Session<'r, Transaction>, FetchError> {
+    /// Whether another session of this run is to go on: this one left something to it, or there may be more than it listed.
+    fn goes_on(&self, open: &Open<'_>) -> bool {
+        let may_be_more = self.job.intake.until_drained && open.has_news && !self.budget.is_spent();
+        open.purpose == Purpose::All && (self.unasked > 0 || may_be_more)
+    }
+
+    fn connect(&mut self) -> Result<Session<'r, Transaction>, FetchError> {
         let timing = Timing { silence: self.job.silence, run_deadline: self.deadline };
         let credentials = &self.job.credentials;
         let notes = Notes::new(self.job.tracer.clone(), Some(credentials));
         let session = pop3::open(self.host, &self.job.endpoint, timing, notes)?;
-        Ok(session.authenticate(credentials)?)
+        let at = self.host.elapsed();
+        let session = session.authenticate(credentials)?;
+        let delay = Duration::from_secs(session.capabilities().login_delay_seconds.unwrap_or(0));
+        self.login = Some(Login { at, delay });
+        Ok(session)
     }
 
     fn facts(&self, session: &Session<'_, Transaction>) -> Result<Facts, FetchError> {
@@ -125,6 +146,7 @@ impl<'r> Runner<'r, '_> {
             order: self.job.intake.order,
             max_size: self.job.intake.max_size,
             budget: self.budget,
+            relogin: self.job.intake.relogin.filter(|_| self.login.is_none_or(|login| login.delay.is_zero())),
             left_out: HashSet::new(),
             deleted: self.deleted.clone(),
         })
@@ -187,32 +209,45 @@ impl<'r> Runner<'r, '_> {
         }
         let unidentified = usize::try_from(listing.unidentified).unwrap_or(usize::MAX);
         let listed = listing.messages.len().saturating_add(unidentified);
-        self.summary.listed = listed as u64;
-        self.summary.planned = plan.to_fetch() as u64;
-        self.summary.known = plan.decided.iter().filter(|decided| decided.reason.is_known()).count() as u64;
+        self.count_planned(listed, plan);
         self.emit(&Event::Listed { messages: listed, complete: listing.complete });
         self.emit(&Event::Planned { plan, foreseen: foresight.known() });
         self.tell_left_out(plan, foresight);
         if unidentified > 0 {
-            self.problem(Problem::Unidentified { messages: unidentified });
+            self.problem_once(Problem::Unidentified { messages: unidentified });
         } else if !listing.complete {
-            self.problem(Problem::PartialListing);
+            self.problem_once(Problem::PartialListing);
         }
         if plan.contradicted && !self.account_changed()? {
-            self.problem(Problem::Contradicted);
+            self.problem_once(Problem::Contradicted);
         }
-        let of_reason = |reason| plan.decided.iter().filter(move |decided| decided.reason == reason);
-        self.summary.oversize = of_reason(Reason::Oversize).count() as u64;
         // Once is enough: later runs only count them.
-        let first_seen = of_reason(Reason::Oversize).filter(|decided| decided.state.is_none()).count();
-        if let Some(most) = self.job.intake.max_size.filter(|_| first_seen > 0) {
-            self.problem(Problem::Oversize { messages: first_seen, most });
+        let oversize = plan.count(|decided| decided.reason == Reason::Oversize && decided.state.is_none());
+        if let Some(most) = self.job.intake.max_size.filter(|_| oversize > 0) {
+            self.problem(Problem::Oversize { messages: oversize, most });
         }
-        let backing_off = of_reason(Reason::BackingOff).count();
+        let backing_off = plan.count(|decided| decided.reason == Reason::BackingOff);
         if backing_off > 0 {
-            self.problem(Problem::BackingOff { messages: backing_off });
+            self.problem_once(Problem::BackingOff { messages: backing_off });
         }
         Ok(())
+    }
+
+    /// The numbers of a run that has several sessions: a message counts once, in the first listing that has it.
+    fn count_planned(&mut self, listed: usize, plan: &Plan) {
+        let oversize = |is_new: bool| {
+            plan.count(|decided| decided.reason == Reason::Oversize && (!is_new || decided.state.is_none()))
+        };
+        let goes_on = std::mem::replace(&mut self.has_planned, true);
+        if goes_on {
+            self.summary.listed += plan.fresh.len() as u64;
+            self.summary.oversize += oversize(true) as u64;
+        } else {
+            self.summary.listed = listed as u64;
+            self.summary.oversize = oversize(false) as u64;
+            self.summary.known = plan.count(|decided| decided.reason.is_known()) as u64;
+        }
+        self.summary.planned = self.arrived + plan.to_fetch() as u64;
     }
 
     /// What a rule skips is told when it is listed first; later runs only count it.
@@ -269,6 +304,7 @@ impl<'r> Runner<'r, '_> {
         let is_for_all = open.purpose == Purpose::All;
         let mut facts = self.facts(&open.session)?;
         facts.top &= is_for_all;
+        facts.relogin = None;
         let seen = self.index.seen()?;
         let plan = self.decide(&mut open.session, &open.listing, &seen, &mut facts, &mut open.seeing, None)?;
         let mut deletions = plan.deletions;
@@ -298,24 +334,35 @@ impl<'r> Runner<'r, '_> {
         open.copies = copies_to_fetch(&open.listing, plan);
         for (at, fetch) in plan.fetches.iter().enumerate() {
             if targets.is_any_stopped() || self.is_time_up() {
-                self.leave(&plan.fetches[at..]);
+                let left = within_limit(&plan.fetches[at..]);
+                self.summary.planned = self.summary.planned.saturating_sub(left);
                 break;
             }
-            let counts = !fetch.reason.deletes() && !matches!(open.purpose, Purpose::Troubled(_));
+            if self.is_enough(open) {
+                self.unasked = within_limit(&plan.fetches[at..]);
+                break;
+            }
+            let counts = fetch.counts() && !matches!(open.purpose, Purpose::Troubled(_));
             if counts && self.budget.is_spent() {
                 continue;
             }
-            if self.fetch_one(open, targets, batch, fetch)? && counts {
-                self.budget.spend(fetch.listed.size.unwrap_or_default());
+            if self.fetch_one(open, targets, batch, fetch)? {
+                self.arrived += 1;
+                open.progress += u64::from(fetch.is_progress());
+                open.has_news |= fetch.counts();
+                if counts {
+                    self.budget.spend(fetch.listed.size.unwrap_or_default());
+                }
             }
         }
         self.settle_copies(open)
     }
 
-    /// These are not asked for in this run, although they were planned.
-    fn leave(&mut self, fetches: &[Fetch]) {
-        let left = fetches.iter().filter(|fetch| !fetch.beyond_limit).count();
-        self.summary.planned = self.summary.planned.saturating_sub(left as u64);
+    /// Whether another session is to go on from here, so that this one's deletions happen.
+    fn is_enough(&self, open: &Open<'_>) -> bool {
+        open.purpose == Purpose::All
+            && self.job.intake.relogin.is_some_and(|most| open.progress >= most)
+            && self.may_log_in()
     }
 
     /// Where the content of every copy of a unique-id was seen, its other rows are absent from the listing.
@@ -353,7 +400,7 @@ impl<'r> Runner<'r, '_> {
                 Ok(true)
             }
             Err(Retrieval::Refused(text)) => {
-                self.problem(Problem::RetrRefused { uid: fetch.listed.uid.clone(), text });
+                self.problem_once(Problem::RetrRefused { uid: fetch.listed.uid.clone(), text });
                 Ok(false)
             }
             Err(Retrieval::TargetRefuses(error)) => {
@@ -373,7 +420,7 @@ impl<'r> Runner<'r, '_> {
             return Err(FetchError::NoSpace { free, needed });
         }
         if free < needed {
-            self.problem(Problem::TooBig { uid: fetch.listed.uid.clone(), free, needed });
+            self.problem_once(Problem::TooBig { uid: fetch.listed.uid.clone(), free, needed });
         }
         Ok(free >= needed)
     }
@@ -447,6 +494,11 @@ fn copies_to_fetch(listing: &Listing, plan: &Plan) -> HashMap<Uid, Vec<Option<Ro
         }
     }
     copies
+}
+
+/// How many of these the limits allow.
+fn within_limit(fetches: &[Fetch]) -> u64 {
+    fetches.iter().filter(|fetch| !fetch.beyond_limit).count() as u64
 }
 
 /// How a RETR failed.

@@ -58,6 +58,8 @@ pub const RUN: Duration = Duration::from_secs(3600);
 pub const INTENT_TRUSTED: Duration = Duration::from_secs(24 * 3600);
 /// Most age that one gap between runs may credit to mail waiting for deletion.
 pub const AGE_PER_GAP: Duration = Duration::from_secs(45 * 24 * 3600);
+/// Most sessions of one run, besides those for single messages.
+pub const SESSIONS: usize = 1000;
 /// Lost sessions after which a message is fetched last, in a session of its own.
 pub const TROUBLED_AFTER: u32 = 2;
 /// First back-off of such a message; doubled each time up to [`TROUBLED_BACKOFF_MAX`].

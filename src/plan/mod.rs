@@ -40,8 +40,10 @@ pub struct Facts {
     pub order: Order,
     /// A larger message stays on the server unfetched.
     pub max_size: Option<Octets>,
-    /// What may be fetched still; what is only fetched to be deleted does not count.
+    /// What may be fetched still.
     pub budget: Budget,
+    /// After so many messages fetched, or deleted, another session goes on.
+    pub relogin: Option<u64>,
     /// What the account's rules leave on the server, unless it was delivered before.
     pub left_out: HashSet<MessageNumber>,
     /// Rows that this run asked the server to delete: once is enough for one run.
@@ -135,8 +137,25 @@ pub struct Fetch {
     pub is_copy: bool,
     /// Whether the run's limit is reached before it, should all messages before it arrive.
     pub beyond_limit: bool,
+    /// Whether another session of this run is to fetch it, should all messages before it arrive.
+    pub beyond_session: bool,
     /// Why it is fetched.
     pub reason: Reason,
+}
+
+impl Fetch {
+    /// Whether the limits count it: not what was delivered before, and is only fetched to be told apart or deleted. It may
+    /// have to be fetched again and again, and must not hold up new mail.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !matches!(self.row, FetchRow::Expected(_))
+    }
+
+    /// Whether it leaves less for the next session.
+    #[must_use]
+    pub fn is_progress(&self) -> bool {
+        self.counts() || self.reason.deletes()
+    }
 }
 
 /// The row of a message to fetch.
@@ -161,6 +180,12 @@ impl Plan {
     #[must_use]
     pub fn to_fetch(&self) -> usize {
         self.fetches.iter().filter(|fetch| !fetch.beyond_limit).count() + self.troubled.len()
+    }
+
+    /// How many messages were decided so.
+    #[must_use]
+    pub fn count(&self, is_so: impl Fn(&Decided) -> bool) -> usize {
+        self.decided.iter().filter(|decided| is_so(decided)).count()
     }
 
     /// Whether its listing says anything that the index does not know.
@@ -245,7 +270,8 @@ pub struct Plan {
     pub fetches: Vec<Fetch>,
     /// What to fetch afterwards, each in a session of its own (I4).
     pub troubled: Vec<Fetch>,
-    /// Deletions get a session of their own before anything is fetched (I4).
+    /// Deletions get a session of their own before anything is fetched: the last session did not end by QUIT (I4), or they
+    /// are as many as one session is to have.
     pub deletions_first: bool,
     /// What was decided of each listed message, in the server's order.
     pub decided: Vec<Decided>,

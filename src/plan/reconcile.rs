@@ -202,7 +202,14 @@ impl<'a> Reconciler<'a> {
         } else {
             self.decide(listed, Some(row), Reason::Troubled);
             let listed = listed.clone();
-            self.plan.troubled.push(Fetch { listed, row: how, is_copy, beyond_limit: false, reason });
+            self.plan.troubled.push(Fetch {
+                listed,
+                row: how,
+                is_copy,
+                beyond_limit: false,
+                beyond_session: false,
+                reason,
+            });
         }
     }
 
@@ -311,7 +318,14 @@ impl<'a> Reconciler<'a> {
 
     fn fetch(&mut self, listed: &Listed, row: FetchRow, known: Option<&Row>, is_copy: bool, reason: Reason) {
         self.decide(listed, known, reason);
-        self.plan.fetches.push(Fetch { listed: listed.clone(), row, is_copy, beyond_limit: false, reason });
+        self.plan.fetches.push(Fetch {
+            listed: listed.clone(),
+            row,
+            is_copy,
+            beyond_limit: false,
+            beyond_session: false,
+            reason,
+        });
     }
 
     fn is_proven(&self, row: &Row, listed: &Listed) -> bool {
@@ -352,6 +366,7 @@ impl<'a> Reconciler<'a> {
         self.plan.decided.sort_by_key(|decided| decided.listed.number);
         self.plan.contradicted = self.contradicted;
         self.plan.deletions_first = !self.facts.last_session_quit && !self.plan.deletions.is_empty();
+        self.divide();
         Decision::Plan(self.plan)
     }
 
@@ -374,7 +389,7 @@ impl<'a> Reconciler<'a> {
     fn limit(&mut self) {
         let mut budget = self.facts.budget;
         let mut later = HashSet::new();
-        for fetch in self.plan.fetches.iter_mut().filter(|fetch| !fetch.reason.deletes()) {
+        for fetch in self.plan.fetches.iter_mut().filter(|fetch| fetch.counts()) {
             fetch.beyond_limit = budget.is_spent();
             if fetch.beyond_limit {
                 later.insert(fetch.listed.number);
@@ -384,6 +399,21 @@ impl<'a> Reconciler<'a> {
         }
         for decided in self.plan.decided.iter_mut().filter(|decided| later.contains(&decided.listed.number)) {
             decided.reason = Reason::OverLimit;
+        }
+    }
+
+    /// Leaves to other sessions of this run what is too much for one.
+    fn divide(&mut self) {
+        let Some(most) = self.facts.relogin else { return };
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if self.plan.deletions.len() > most {
+            self.plan.deletions.truncate(most);
+            self.plan.deletions_first = true;
+        }
+        let mut progress = 0;
+        for fetch in self.plan.fetches.iter_mut().filter(|fetch| !fetch.beyond_limit) {
+            fetch.beyond_session = progress >= most;
+            progress += usize::from(fetch.is_progress());
         }
     }
 

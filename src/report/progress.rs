@@ -105,9 +105,13 @@ impl Bar {
         }
         // A size of 0 is none: some servers do not know it.
         let add = |sum: u64, size: &Option<u64>| Some(sum.saturating_add(size.filter(|size| *size > 0)?));
-        let of_octets = sizes.iter().try_fold(0, add);
-        let gauge = Gauge { of_messages: sizes.len() as u64, of_octets, ..Gauge::default() };
-        *self.count.so_far() = SoFar { gauge, began: (self.count.clock)() };
+        // Another session of the run goes on from what has come.
+        let SoFar { gauge: Gauge { messages, octets, .. }, began } = *self.count.so_far();
+        let began = if messages == 0 { (self.count.clock)() } else { began };
+        let of_octets = sizes.iter().try_fold(octets, add);
+        let of_messages = messages + sizes.len() as u64;
+        let gauge = Gauge { messages, of_messages, octets, of_octets, ..Gauge::default() };
+        *self.count.so_far() = SoFar { gauge, began };
         self.shown.get_or_init(|| {
             let count = Arc::clone(&self.count);
             let line = move |_: &ProgressState, line: &mut dyn fmt::Write| {

@@ -96,7 +96,8 @@ impl History {
                 self.change_server();
             }
         }
-        self.scenario.intake = Intake::default();
+        let Intake { relogin, until_drained, .. } = self.scenario.intake;
+        self.scenario.intake = Intake { relogin, until_drained, ..Intake::default() };
         for clean in 0..CLEAN_RUNS {
             self.world = run_clean(self.world, &self.scenario, runs + clean)?;
         }
@@ -221,6 +222,8 @@ fn intake(random: &mut Random) -> Intake {
         max_size: random.chance(6).then(|| Octets(28 + random.next() % 4)),
         messages: random.chance(4).then(|| 1 + random.next() % 2),
         octets: random.chance(8).then(|| Octets(1 + random.next() % 60)),
+        relogin: random.chance(4).then(|| 1 + random.next() % 2),
+        until_drained: random.chance(4),
         time: random.chance(8).then(|| Duration::from_secs(random.next() % 2)),
     }
 }

@@ -87,7 +87,7 @@ pub static FILE: [Key; 4] = [
 ];
 
 /// The keys of an account.
-pub static ACCOUNT: [Key; 24] = [
+pub static ACCOUNT: [Key; 26] = [
     Key {
         name: "server",
         value: "`\"pop.example.com\"`",
@@ -231,6 +231,22 @@ pub static ACCOUNT: [Key; 24] = [
         value: "`\"1s\"` to `\"24h\"`",
         missing: Missing::Words("no limit"),
         meaning: "Once a run has taken so long it begins no further message, and ends well. The next run goes on.",
+        other_words: &[],
+    },
+    Key {
+        name: "relogin",
+        value: "a number of messages such as `200`",
+        missing: Missing::Words("one session does it all"),
+        meaning: "After so many messages, or so many deletions, a run ends its session and opens another one, so that \
+                  deletions take effect in the middle of a long run. Not sooner than the server's LOGIN-DELAY allows.",
+        other_words: &["expunge", "purge_after"],
+    },
+    Key {
+        name: "until_drained",
+        value: "`true` or `false`",
+        missing: Missing::Value("false"),
+        meaning: "Whether a run opens one session after another until nothing new is listed, for servers that show only \
+                  a part of the mail at a time, such as Gmail.",
         other_words: &[],
     },
     Key {

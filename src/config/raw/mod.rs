@@ -73,6 +73,8 @@ pub(super) struct RawRules {
     pub(super) limit: Option<Entry<Option<i64>>>,
     pub(super) limit_bytes: Option<Entry<String>>,
     pub(super) limit_time: Option<Entry<String>>,
+    pub(super) relogin: Option<Entry<Option<i64>>>,
+    pub(super) until_drained: Option<Entry<bool>>,
 }
 
 /// A password, or the one key of the table that says where it is.
@@ -378,6 +380,8 @@ impl<'a> Section<'a> {
             limit: self.take("limit", number)?,
             limit_bytes: self.take("limit_bytes", text)?,
             limit_time: self.take("limit_time", text)?,
+            relogin: self.take("relogin", number)?,
+            until_drained: self.take("until_drained", switch)?,
         })
     }
 

@@ -185,6 +185,8 @@ fn mistakes_in_an_account_are_named_and_explained() {
         ("limit = 0", "account.work.limit: must be a number of messages, 1 or more", "limit", ""),
         ("limit_bytes = 5", "account.work.limit_bytes must be text", "limit_bytes", "double quotes"),
         ("limit_time = \"25h\"", "account.work.limit_time: must be between", "limit_time", "\"1h\""),
+        ("relogin = 0", "account.work.relogin: must be a number of messages, 1 or more", "relogin", ""),
+        ("until_drained = 1", "account.work.until_drained must be true or false", "until_drained", "without quotes"),
         ("timeout = 30", "account.work.timeout must be text", "timeout", "double quotes"),
         ("deadline = 2026-01-01", "account.work.deadline must be text", "deadline", "double quotes"),
     ] {
