@@ -9,14 +9,14 @@ use super::World;
 use super::accounts::Global;
 use super::failure::Failure;
 use super::hints::{AGAIN_OPTION, Folder, Place};
-use super::manage::{Opened, open};
+use super::manage::{self, Opened};
 use crate::config::AccountName;
 use crate::deliver::TargetError;
 use crate::deliver::eml::Eml;
 use crate::deliver::maildir::Maildir;
 use crate::deliver::marker::Known;
-use crate::index::{Index, Target};
-use crate::model::{FolderTarget, RowId, shown_path};
+use crate::index::{DeliveryState, Finding, Index, IndexError, Target};
+use crate::model::{DeliveryId, FolderTarget, RowId, shown_path};
 use crate::report::Exit;
 use crate::report::human::counted;
 
@@ -30,10 +30,30 @@ pub(super) struct Wanted<'a> {
     pub(super) interrupted_again: bool,
 }
 
-/// Interrupted deliveries whose fate nothing tells: their Maildir is gone, another one, or a copy.
+/// Interrupted deliveries whose fate nothing tells: their folder is gone, another one, or a copy.
 pub(super) struct Lost {
     target: Target,
+    /// What came into it straight from the server.
     rows: Vec<RowId>,
+    /// What came into it out of the spool.
+    parcels: Vec<DeliveryId>,
+}
+
+impl Lost {
+    fn of(target: Target) -> Self {
+        Self { target, rows: Vec::new(), parcels: Vec::new() }
+    }
+
+    fn messages(&self) -> String {
+        counted(self.rows.len() + self.parcels.len())
+    }
+
+    /// They count as not delivered.
+    fn take_back(&self, index: &mut Index<'_>) -> Result<(), IndexError> {
+        let findings: Vec<_> = self.parcels.iter().map(|parcel| Finding { parcel, state: None }).collect();
+        index.withdraw(&self.rows)?;
+        index.find(self.target.id, &findings)
+    }
 }
 
 /// `account accept-target ACCOUNT`.
@@ -41,7 +61,7 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
     let Wanted { name, into, interrupted_again } = wanted;
     let (folder, place) = global.folder(name, into)?;
     let state_dir = place.files.index.parent().unwrap_or(Path::new("")).to_owned();
-    let Opened { place, mut index, lock: _lock } = open(world, &state_dir, place)?;
+    let Opened { place, mut index, lock: _lock } = manage::open(world, &state_dir, place)?;
     let lost = lost(world, &index, &place)?;
     if let Some(lost) = lost.first()
         && !interrupted_again
@@ -49,14 +69,15 @@ pub(super) fn accept_target(world: &World, global: &Global, wanted: Wanted<'_>) 
         return Err(refusal(lost, &place));
     }
     let mut told = String::new();
-    // First of all: in a Maildir that is accepted already, a file that is missing was taken away by a reader.
-    for Lost { target, rows } in &lost {
-        index.withdraw(rows).map_err(|error| place.failure(error))?;
-        let (count, shown) = (counted(rows.len()), shown_path(&target.path));
-        let _ = writeln!(told, "{count} interrupted on the way into {shown} may come a second time: fetched again");
+    // First of all: in a folder that is accepted already, a file that is missing was taken away by a reader.
+    for lost in &lost {
+        lost.take_back(&mut index).map_err(|error| place.failure(error))?;
+        let (count, shown) = (lost.messages(), shown_path(&lost.target.path));
+        let again = if lost.rows.is_empty() { "delivered again" } else { "fetched again" };
+        let _ = writeln!(told, "{count} interrupted on the way into {shown} may come a second time: {again}");
     }
     if interrupted_again && lost.is_empty() {
-        told.push_str("no delivery was interrupted in a Maildir that is lost: none is fetched again\n");
+        told.push_str("no delivery was interrupted in a folder that is lost: none is fetched again\n");
     }
     match index.target_at(folder.kind, &folder.path).map_err(|error| place.failure(error))? {
         Some(target) => told.push_str(&accept(world, &mut index, &place, &target)?),
@@ -94,40 +115,69 @@ fn accept(world: &World, index: &mut Index<'_>, place: &Place, target: &Target) 
     Ok(told)
 }
 
-/// The interrupted deliveries that the next fetch cannot settle, by their Maildir.
+/// The interrupted deliveries that the next fetch cannot settle, by their folder.
 ///
-/// A Maildir that moved to the configured place is none: the next fetch recognises it by its marker.
+/// A folder that moved to the configured place is none: the next fetch recognises it by its marker.
 pub(super) fn lost(world: &World, index: &Index<'_>, place: &Place) -> Result<Vec<Lost>, Failure> {
-    let mut by_target: BTreeMap<i64, Vec<RowId>> = BTreeMap::new();
-    for intent in index.intents().map_err(|error| place.failure(error))? {
-        by_target.entry(intent.target).or_default().push(intent.row);
-    }
-    let mut new = Vec::new();
-    for folder in &place.folders {
-        if index.target_at(folder.kind, &folder.path).map_err(|error| place.failure(error))?.is_none() {
-            new.push(&folder.path);
-        }
-    }
+    let new = new_folders(index, place).map_err(|error| place.failure(error))?;
     let mut lost = Vec::new();
-    for (target, rows) in by_target {
-        let target = index.target(target).map_err(|error| place.failure(error))?;
-        let known = Known { marker: &target.marker, generation: target.generation };
-        let open = |path: &Path| Maildir::open(&world.host, &FolderTarget::new(path), index.id(), known);
+    for interrupted in interrupted(index).map_err(|error| place.failure(error))? {
+        let target = &interrupted.target;
+        let open = |path: &Path| open(world, index, target, path);
         match open(&target.path) {
-            Ok(_) => {}
+            Ok(()) => {}
             Err(_) if new.iter().any(|path| open(path).is_ok()) => {}
             Err(error @ TargetError::Io { .. }) => return Err(place.failure(error)),
-            Err(_) => lost.push(Lost { target, rows }),
+            Err(_) => lost.push(interrupted),
         }
     }
     Ok(lost)
 }
 
-pub(super) fn refusal(Lost { target, rows }: &Lost, place: &Place) -> Failure {
-    let count = counted(rows.len());
+/// The configured folders that this index does not know.
+fn new_folders<'p>(index: &Index<'_>, place: &'p Place) -> Result<Vec<&'p Path>, IndexError> {
+    let mut new = Vec::new();
+    for folder in &place.folders {
+        if index.target_at(folder.kind, &folder.path)?.is_none() {
+            new.push(&*folder.path);
+        }
+    }
+    Ok(new)
+}
+
+/// The interrupted deliveries into folders that have a marker. The other targets tell the next fetch what they have, or
+/// nobody does.
+fn interrupted(index: &Index<'_>) -> Result<Vec<Lost>, IndexError> {
+    let mut by_target: BTreeMap<i64, Lost> = BTreeMap::new();
+    for intent in index.intents()? {
+        let target = index.target(intent.target)?;
+        by_target.entry(target.id).or_insert_with(|| Lost::of(target)).rows.push(intent.row);
+    }
+    for journal in index.journal(DeliveryState::Intent)? {
+        let target = index.target(journal.target)?;
+        if !target.marker.is_empty() {
+            by_target.entry(target.id).or_insert_with(|| Lost::of(target)).parcels.push(journal.parcel);
+        }
+    }
+    Ok(by_target.into_values().collect())
+}
+
+/// Whether the folder that was recorded lies at a path.
+fn open(world: &World, index: &Index<'_>, target: &Target, path: &Path) -> Result<(), TargetError> {
+    let known = Known { marker: &target.marker, generation: target.generation };
+    let folder = FolderTarget::new(path);
+    if target.kind == Folder::EML {
+        return Eml::open(&world.host, &folder, index.id(), known).map(drop);
+    }
+    Maildir::open(&world.host, &folder, index.id(), known).map(drop)
+}
+
+pub(super) fn refusal(lost: &Lost, place: &Place) -> Failure {
+    let (count, target) = (lost.messages(), &lost.target);
+    let what = if target.kind == Folder::EML { "folder" } else { "Maildir" };
     Failure::words(
         Exit::Target,
-        format!("{count} interrupted on the way into {}: only that Maildir tells their fate", shown_path(&target.path)),
+        format!("{count} interrupted on the way into {}: only that {what} tells their fate", shown_path(&target.path)),
         format!(
             "bring it back, and {}; if it is gone for good, `{} {AGAIN_OPTION}` has them fetched again, and they may come \
              a second time",

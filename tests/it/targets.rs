@@ -91,6 +91,41 @@ fn an_mbox_gets_every_message_once_wherever_it_is_killed() {
     }
 }
 
+/// Killed between the promise to a folder and its record.
+fn killed_with_promises() -> (Home, i64) {
+    for step in 1..300 {
+        let home = Home::new();
+        home.configure(&deliver(&home, r#"["maildir:Mail-work", "eml:Archive"]"#));
+        let mut command = home.command();
+        command.args(["--config", "config.toml"]).env("FETCHONCE_KILL_AT_STEP", step.to_string());
+        assert_eq!(command.output().unwrap().status.code(), None, "it ends at step {step}");
+        let query = "SELECT count(*) FROM delivery JOIN target ON target.id = target
+                     WHERE state = 'intent' AND kind = 'eml'";
+        let index = rusqlite::Connection::open(home.path("state/work.sqlite"));
+        let promised: i64 = index.and_then(|index| index.query_row(query, [], |row| row.get(0))).unwrap_or(0);
+        if promised > 0 {
+            return (home, promised);
+        }
+    }
+    panic!("no step leaves a promise");
+}
+
+/// I2: only the lost folder could tell, so the user does; the other target gets nothing twice.
+#[test]
+fn what_was_interrupted_on_the_way_into_a_lost_folder_can_be_delivered_again() {
+    let (home, promised) = killed_with_promises();
+    fs::remove_dir_all(home.path("Archive")).unwrap();
+    home.run(&[]).failed(73, &["has disappeared", "account accept-target work --into eml:"]);
+    let accept = ["account", "accept-target", "work", "--into", "eml:Archive"];
+    let words = format!("{promised} messages interrupted on the way into ");
+    home.run(&accept).failed(73, &[&words, "only that folder tells", "--fetch-interrupted-again"]);
+    let ran = home.run(&[&accept[..], &["--fetch-interrupted-again"]].concat());
+    assert!(ran.code == Some(0) && ran.err.contains("may come a second time: delivered again"), "{ran:?}");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(plain_files(&home, "Archive"), Home::all_samples());
+    assert_eq!((home.mail("Mail-work"), home.retrieved()), (Home::all_samples(), 7));
+}
+
 /// One target that refuses keeps the other from nothing, and gets its mail when it takes it.
 #[test]
 fn a_target_that_refuses_gets_its_mail_later_and_the_other_only_once() {
