@@ -115,7 +115,7 @@ pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Resu
     let Opened { place, mut index, lock: _lock } =
         open(world, &state_dir, global.place(&state_dir, name, &configured))?;
     let repaired = fetch::repair(&world.host, &mut index).map_err(|error| place.failure(error))?;
-    let Repaired { rewritten, to_fetch_again, beyond_repair } = repaired;
+    let Repaired { rewritten, to_fetch_again, beyond_repair, to_deliver_again, in_doubt } = repaired;
     let said = |count: usize| format!("{} {}", counted(count), if count == 1 { "is" } else { "are" });
     let mut told = String::new();
     if repaired == Repaired::default() {
@@ -128,12 +128,21 @@ pub(super) fn repair(world: &World, global: &Global, name: &AccountName) -> Resu
         let _ =
             writeln!(told, "{name}: {} damaged or missing, and fetched again by the next run", said(to_fetch_again));
     }
+    if to_deliver_again > 0 {
+        let _ = writeln!(told, "{name}: {} delivered again by the next run", said(to_deliver_again));
+    }
+    if in_doubt > 0 {
+        let program = &place.program;
+        let what = "in doubt: other programs wrote to the target since";
+        let _ =
+            writeln!(told, "{name}: {} {what}; look there, then run `{program} seen settle {name}`", said(in_doubt));
+    }
     if beyond_repair > 0 {
         let lost = said(beyond_repair);
         let _ = writeln!(told, "{name}: {lost} damaged or missing, and no longer on the server: left as before");
     }
     world.screen.say(&told);
-    Ok(if beyond_repair > 0 { Exit::Data } else { Exit::Fine })
+    Ok(if beyond_repair + in_doubt > 0 { Exit::Data } else { Exit::Fine })
 }
 
 /// `seen settle ACCOUNT`: the user's word about deliveries of which only the other side knows.

@@ -78,13 +78,19 @@ impl<'h> Eml<'h> {
     fn path(&self, delivery: &DeliveryId) -> PathBuf {
         self.month(delivery).1.join(format!("{}.eml", delivery.0))
     }
-
-    fn host(&self) -> &'h dyn Host {
-        self.folder.host
-    }
 }
 
 impl FileStore for Eml<'_> {
+    fn host(&self) -> &dyn Host {
+        self.folder.host
+    }
+
+    fn find(&self, delivery: &DeliveryId) -> Result<Option<PathBuf>, TargetError> {
+        let path = self.path(delivery);
+        let found = self.host().stat(&path).map_err(TargetError::io("look at", &path))?;
+        Ok(found.map(|_| path))
+    }
+
     fn staging(&self) -> &Staging<'_> {
         &self.folder.staging
     }

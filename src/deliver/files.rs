@@ -1,19 +1,56 @@
 //! Targets that are folders with a file a message: written under a temporary name, made durable, promised, renamed to
 //! its place, made durable there.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::TargetError;
 use super::parcel::{Deliver, Outcome, Parcel, Prepared, Promised, Settled};
-use super::staging::{Staged, Staging};
+use super::staging::{Staged, Staging, digest};
 use crate::host::Host;
 use crate::model::{ContentId, DeliveryId, Octets, Promise, Timestamp, limits};
 use crate::recover::{self, Found, Resolution};
 
 /// A folder with a file a message.
 pub trait FileStore {
+    /// The machine it lies on.
+    fn host(&self) -> &dyn Host;
+
     /// Where its messages are written first.
     fn staging(&self) -> &Staging<'_>;
+
+    /// Where a delivered message lies.
+    fn find(&self, delivery: &DeliveryId) -> Result<Option<PathBuf>, TargetError>;
+
+    /// Removes a delivered message.
+    fn remove(&self, delivery: &DeliveryId) -> Result<(), TargetError> {
+        while let Some(path) = self.find(delivery)? {
+            self.host().unlink(&path).map_err(TargetError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Rewrites a delivered message into a new inode, durably, if it still holds `content`.
+    ///
+    /// After a failed sync the old inode proves nothing: the kernel calls its pages clean whatever the disk holds.
+    fn rewrite(&self, delivery: &DeliveryId, content: &ContentId) -> Result<Rewritten, TargetError> {
+        let host = self.host();
+        let Some(path) = self.find(delivery)? else { return Ok(Rewritten::Missing) };
+        let read = host.open(&path).and_then(|mut file| digest(&mut *file));
+        if !read.is_ok_and(|found| found == *content) {
+            return Ok(Rewritten::Corrupt);
+        }
+        let mut file = host.open(&path).map_err(TargetError::io("open", &path))?;
+        let (staged, copied) = self.staging().copy_in(&mut *file)?;
+        let temporary = staged.path().to_owned();
+        if copied != *content {
+            return Ok(Rewritten::Corrupt);
+        }
+        self.staging().sync(vec![staged])?;
+        host.rename_over(&temporary, &path).map_err(TargetError::io("replace", &path))?;
+        self.sync_placed(std::slice::from_ref(delivery))?;
+        Ok(Rewritten::Durable)
+    }
 
     /// Writes a parcel there.
     fn stage(&self, parcel: &Parcel<'_>) -> Result<(Staged, ContentId), TargetError> {
@@ -34,6 +71,17 @@ pub trait FileStore {
 
     /// What lies under the names of a delivery; when `everywhere`, also where a reader may have moved it.
     fn probe(&self, delivery: &DeliveryId, everywhere: bool) -> Result<Found, TargetError>;
+}
+
+/// What became of a message that was to be rewritten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rewritten {
+    /// It is durable in a new inode.
+    Durable,
+    /// What its file holds is not the message, or cannot be read.
+    Corrupt,
+    /// It lies nowhere.
+    Missing,
 }
 
 /// The recovery table, [`recover::resolve`] or a weaker one of the simulation.

@@ -15,7 +15,7 @@ use super::marker::{Known, Layout, MarkedFolder};
 use super::parcel::Source;
 use super::staging::{self, Staging};
 use crate::host::Host;
-use crate::model::{ContentId, DeliveryId, FolderTarget, Octets, shown_path};
+use crate::model::{DeliveryId, FolderTarget, Octets, shown_path};
 use crate::recover::{Found, unique_part};
 
 const SUBFOLDERS: [&str; 3] = ["tmp", "new", "cur"];
@@ -72,48 +72,6 @@ impl<'h> Maildir<'h> {
         self.folder.root()
     }
 
-    /// Removes a message from `new/` and `cur/` (of the held Maildir, once its target has it; of a suspect inode, once rewritten).
-    pub fn remove(&self, delivery: &DeliveryId) -> Result<(), TargetError> {
-        for sub in ["new", "cur"] {
-            if let Some(path) = self.find_in(&self.root().join(sub), delivery)? {
-                self.folder.host.unlink(&path).map_err(TargetError::io("remove", &path))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Rewrites a delivered message into a new inode, durably, if it still holds `content`.
-    ///
-    /// After a failed sync the old inode proves nothing: the kernel calls its pages clean whatever the disk holds.
-    pub fn rewrite(&self, delivery: &DeliveryId, content: &ContentId) -> Result<Rewritten, TargetError> {
-        let Some((folder, path)) = self.find(delivery)? else { return Ok(Rewritten::Missing) };
-        let read = self.folder.host.open(&path).and_then(|mut file| staging::digest(&mut *file));
-        let holds_it = read.is_ok_and(|found| found == *content);
-        if !holds_it {
-            return Ok(Rewritten::Corrupt);
-        }
-        let mut file = self.folder.host.open(&path).map_err(TargetError::io("open", &path))?;
-        let (staged, copied) = self.folder.staging.copy_in(&mut *file)?;
-        let temporary = staged.path().to_owned();
-        if copied != *content {
-            return Ok(Rewritten::Corrupt);
-        }
-        self.folder.staging.sync(vec![staged])?;
-        self.folder.host.rename_over(&temporary, &path).map_err(TargetError::io("replace", &path))?;
-        self.folder.host.sync_dir(&folder).map_err(TargetError::io("sync", &folder))?;
-        Ok(Rewritten::Durable)
-    }
-
-    fn find(&self, delivery: &DeliveryId) -> Result<Option<(PathBuf, PathBuf)>, TargetError> {
-        for sub in ["new", "cur", "new"] {
-            let folder = self.root().join(sub);
-            if let Some(path) = self.find_in(&folder, delivery)? {
-                return Ok(Some((folder, path)));
-            }
-        }
-        Ok(None)
-    }
-
     /// The unique parts of the names in `new/` that carry this index's mark.
     pub fn own_in_new(&self) -> Result<Vec<DeliveryId>, TargetError> {
         let mark = self.folder.staging.own_mark();
@@ -149,6 +107,20 @@ impl<'h> Maildir<'h> {
 }
 
 impl FileStore for Maildir<'_> {
+    fn host(&self) -> &dyn Host {
+        self.folder.host
+    }
+
+    fn find(&self, delivery: &DeliveryId) -> Result<Option<PathBuf>, TargetError> {
+        // A reader may move it while it is looked for.
+        for sub in ["new", "cur", "new"] {
+            if let Some(path) = self.find_in(&self.root().join(sub), delivery)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
     fn staging(&self) -> &Staging<'_> {
         &self.folder.staging
     }
@@ -188,20 +160,9 @@ impl FileStore for Maildir<'_> {
 impl Source for Maildir<'_> {
     /// Wherever a reader moved it in this Maildir.
     fn open(&self, delivery: &DeliveryId) -> Result<Option<Box<dyn Read>>, TargetError> {
-        let Some((_, path)) = self.find(delivery)? else { return Ok(None) };
+        let Some(path) = self.find(delivery)? else { return Ok(None) };
         self.folder.host.open(&path).map(Some).map_err(TargetError::io("open", &path))
     }
-}
-
-/// What became of a message that was to be rewritten.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rewritten {
-    /// It is durable in a new inode.
-    Durable,
-    /// What its file holds is not the message, or cannot be read.
-    Corrupt,
-    /// It is in neither `new/` nor `cur/`.
-    Missing,
 }
 
 /// Whether a folder with these names is neither a Maildir nor one that can become one.

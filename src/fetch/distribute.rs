@@ -7,6 +7,7 @@ use super::exit::of_target;
 use super::targets::Targets;
 use super::{FetchError, Runner};
 use crate::deliver::TargetError;
+use crate::deliver::files::FileStore as _;
 use crate::deliver::maildir::Maildir;
 use crate::deliver::parcel::{Outcome, Parcel, Promised, Settled, Source as _};
 use crate::deliver::staging::digest;

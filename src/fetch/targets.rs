@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Destination, FetchError, Job};
 use crate::deliver::TargetError;
 use crate::deliver::eml::Eml;
-use crate::deliver::files::Files;
+use crate::deliver::files::{FileStore, Files};
 use crate::deliver::folders::create_dirs;
 use crate::deliver::maildir::Maildir;
 use crate::deliver::marker::{Known, MarkedFolder};
@@ -367,6 +367,19 @@ fn open_known<'h>(
         Store::Maildir(Maildir::open(host, target, index.id(), known)?)
     };
     Ok(store.opened(host, recorded))
+}
+
+/// The folder of single messages that was recorded, opened for a repair.
+pub(super) fn open_store<'h>(
+    host: &'h dyn Host,
+    index: &Index<'_>,
+    recorded: &Recorded,
+) -> Result<Box<dyn FileStore + 'h>, FetchError> {
+    if recorded.kind == EML {
+        let known = Known { marker: &recorded.marker, generation: recorded.generation };
+        return Ok(Box::new(Eml::open(host, &FolderTarget::new(&recorded.path), index.id(), known)?));
+    }
+    Ok(Box::new(open_maildir(host, index, recorded)?))
 }
 
 /// The Maildir that was recorded, opened for a repair.

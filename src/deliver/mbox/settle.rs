@@ -29,6 +29,25 @@ pub(super) fn settle(mbox: &Mbox<'_>, promised: &[Promised<'_>]) -> Result<Vec<S
     Ok(settling.finish())
 }
 
+pub(super) fn take_back(mbox: &Mbox<'_>, promised: &Promised<'_>) -> Result<bool, TargetError> {
+    if mbox.host.stat(mbox.path()).map_err(TargetError::io("look at", mbox.path()))?.is_none() {
+        return Ok(true);
+    }
+    let (file, promised) = (mbox.open(false)?, std::slice::from_ref(promised));
+    let pieces = pieces(promised, false);
+    let mut settling = Settling {
+        mbox,
+        promised,
+        pieces,
+        file,
+        settled: Vec::new(),
+        is_cut: false,
+        whole: Vec::new(),
+        wanted: Vec::new(),
+    };
+    settling.take_back()
+}
+
 /// What was to be appended in one piece.
 struct Piece {
     device: u64,
@@ -120,6 +139,21 @@ impl Settling<'_> {
             self.file.sync().map_err(self.failed("sync"))?;
         }
         Ok(())
+    }
+
+    fn take_back(&mut self) -> Result<bool, TargetError> {
+        let Some(Range { start, end }) = self.pieces.first().map(|piece| piece.range.clone()) else { return Ok(false) };
+        let is_last = self.file.identity().map_err(self.failed("look at"))?.octets.0 <= end;
+        let is_archive = self.mbox.target.compression.is_some();
+        match resolve_range(self.look(0)?) {
+            RangeResolution::NotDelivered => Ok(true),
+            RangeResolution::SyncThenDelivered | RangeResolution::CutThenNotDelivered if is_last && !is_archive => {
+                self.file.truncate(Octets(start)).map_err(self.failed("cut a message off"))?;
+                self.file.sync().map_err(self.failed("sync"))?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn set(&mut self, at: usize, settled: Settled) {

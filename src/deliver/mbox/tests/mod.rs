@@ -126,6 +126,18 @@ impl Bench {
         self.mbox().settle(&intents)
     }
 
+    /// Takes each back, the last one first, and tells of each whether nothing of it is left; in that order.
+    pub(super) fn take_back(&self, promises: &[Promise]) -> Vec<bool> {
+        let all = self.parcels().into_iter().zip(promises).rev();
+        all.map(|(parcel, promise)| Promised { parcel, promise: promise.clone(), at: FETCHED })
+            .map(|promised| self.mbox().take_back(&promised).unwrap())
+            .collect()
+    }
+
+    pub(super) fn remove(&self) {
+        fs::remove_file(self.path()).unwrap();
+    }
+
     /// Delivers again what was found not to be delivered.
     pub(super) fn deliver_missing(&self, settled: &[Settled]) {
         let parcels: Vec<Parcel<'_>> = self

@@ -224,3 +224,24 @@ fn messages_within_messages_confuse_nothing() {
     bench.write(&content[FOREIGN.len()..]);
     assert_eq!(bench.settle(&promises).unwrap(), [Delivered; 2]);
 }
+
+/// After a failed sync nothing tells what the disk has: what lies at the end is cut off, from the last message on.
+#[test]
+fn what_lies_at_the_end_can_be_taken_back_and_nothing_else() {
+    let (bench, promises, start, whole) = promised(Dialect::Mboxrd);
+    let [.., Promise::Range { offset: Octets(last), .. }] = promises[..] else { panic!("{promises:?}") };
+    for cut in usize::try_from(last).unwrap()..=whole.len() {
+        bench.write(&whole[..cut]);
+        assert_eq!(bench.take_back(&promises), [true; 3], "{cut}");
+        assert_eq!(bench.content(), &whole[..start], "{cut}");
+    }
+    // Where it ends before, another program may have written it anew.
+    bench.write(&whole[..usize::try_from(last).unwrap() - 1]);
+    assert_eq!(bench.take_back(&promises), [false, true, true]);
+    let followed = [&whole[..], FOREIGN.as_bytes()].concat();
+    bench.write(&followed);
+    assert_eq!(bench.take_back(&promises), [false; 3]);
+    assert_eq!(bench.content(), followed);
+    bench.remove();
+    assert_eq!(bench.take_back(&promises), [true; 3]);
+}
