@@ -3,6 +3,7 @@
 //! Its exit code is its answer: 0 says that it has the message, any other that it has nothing of it. One that gives no
 //! answer, because it was killed, may have it or not.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::TargetError;
@@ -96,11 +97,17 @@ impl<'h> Pipe<'h> {
     }
 }
 
-/// An exit code is an answer, but for 0 from a program that was told to end: many end so on SIGTERM, whatever they were at.
+/// What a shell ends with when a signal ended the program that it ran: 128 and the number of the signal.
+const CODES_OF_SIGNALS: RangeInclusive<i32> = 129..=192;
+
+/// An exit code is an answer, but for those that tell of a signal, and for 0 from a program that was told to end: many end
+/// so on SIGTERM, whatever they were at.
 fn outcome_of(finished: Finished, program: &Program<'_>) -> Outcome {
-    let is_answer = match finished.end {
-        End::Code(_) => true,
-        End::TimedOut(code) | End::Interrupted(code) => !matches!(code, None | Some(0)),
+    let is_answer = match &finished.end {
+        End::Code(code) => !CODES_OF_SIGNALS.contains(code),
+        End::TimedOut(code) | End::Interrupted(code) => {
+            code.is_some_and(|code| code != 0 && !CODES_OF_SIGNALS.contains(&code))
+        }
         End::Signal(_) | End::Unknown(_) => false,
     };
     match finished.failure(program) {
@@ -228,7 +235,13 @@ mod tests {
             scratch: Path::new("/"),
         };
         let of = |end: End| outcome_of(Finished { end, printed: b"almost".to_vec() }, &program);
-        for code in [None, Some(0)] {
+        for code in [129, 137, 143, 192] {
+            assert!(matches!(of(End::Code(code)), Outcome::InDoubt(_)), "{code}");
+        }
+        for code in [1, 75, 127, 128, 193, 255] {
+            assert!(matches!(of(End::Code(code)), Outcome::Refused(_)), "{code}");
+        }
+        for code in [None, Some(0), Some(143)] {
             assert!(matches!(of(End::TimedOut(code)), Outcome::InDoubt(_)), "{code:?}");
             assert!(matches!(of(End::Interrupted(code)), Outcome::InDoubt(_)), "{code:?}");
         }
