@@ -9,6 +9,7 @@ use super::state::Files;
 use crate::config::AccountName;
 use crate::deliver::mbox::MboxError;
 use crate::deliver::mta::{MtaFailure, Stage};
+use crate::deliver::stdout::StdoutError;
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::fetch::FetchError;
 use crate::host::{ConnectError, LockError, ProgramError, SharedError};
@@ -150,6 +151,13 @@ impl Place {
             TargetError::NotMaildir(_) => "name a Maildir, or a folder that is empty or does not exist".to_owned(),
             TargetError::Program(error) => self.of_program(error),
             TargetError::Mbox(error) => self.of_mbox(error),
+            TargetError::Stdout(StdoutError::Unwritten(_)) => {
+                format!("look at what reads it, then {}: the message is kept", self.again)
+            }
+            TargetError::Stdout(StdoutError::Torn(_)) => format!(
+                "look at what reads it, then {}: the message is kept, and written again from its beginning",
+                self.again
+            ),
         }
     }
 

@@ -29,6 +29,7 @@ mod run;
 mod screen;
 mod state;
 mod status;
+mod stdout;
 mod trace;
 mod watch;
 

@@ -14,7 +14,7 @@ use super::hints::Place;
 use super::logging;
 use super::state::{has_content, known_by_another_name, lost_index, no_state, remember};
 use super::watch::{Ended, Watch};
-use super::{World, hooks, watch_signals};
+use super::{World, hooks, stdout, watch_signals};
 use crate::config::{Account, PasswordSource, Tls};
 use crate::deliver::TargetError;
 use crate::deliver::folders::create_dirs;
@@ -63,9 +63,8 @@ pub(super) fn fetch(world: &World, global: &Global, args: &FetchArgs) -> Result<
         if says_nothing_of_mail { failure } else { failure.with_state(&Summary::default()) }
     };
     let chosen = global.choose(&args.accounts, &args.one_shot, purpose).map_err(is_safe)?;
-    if args.json && !args.dry_run && chosen.delivers_to_stdout() {
-        let hint = "leave `--json` out, or deliver to a file";
-        return Err(Failure::usage("`--json` and the target `stdout:` would write into one another", hint));
+    if !args.dry_run {
+        stdout::keep_for_mail(world, &chosen)?;
     }
     let width = chosen.accounts.iter().map(|account| account.name.as_str().len()).max().unwrap_or(0);
     let works: Vec<Work> = chosen.accounts.iter().map(|account| prepare(world, account, &chosen, args)).collect();

@@ -14,6 +14,7 @@ pub mod mta;
 pub mod parcel;
 pub mod pipe;
 pub mod staging;
+pub mod stdout;
 pub mod survey;
 pub mod trace;
 
@@ -67,6 +68,9 @@ pub enum TargetError {
     /// An mbox cannot be used.
     #[error(transparent)]
     Mbox(#[from] mbox::MboxError),
+    /// Standard output does not take a message.
+    #[error(transparent)]
+    Stdout(#[from] stdout::StdoutError),
 }
 
 impl TargetError {
@@ -81,6 +85,7 @@ impl TargetError {
             Self::Program(error) => matches!(error, ProgramError::NotRun { .. } | ProgramError::Interrupted { .. }),
             Self::Mta(error) => error.failure.is_of_whole_target(),
             Self::Mbox(error) => error.is_of_whole_target(),
+            Self::Stdout(error) => error.is_of_whole_target(),
             _ => self.is_disk_failure(),
         }
     }

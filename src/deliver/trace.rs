@@ -42,10 +42,15 @@ impl Trace<'_> {
             let _ = writeln!(lines, "\tfor <{user}>; {date}");
         }
         if matches!(target, Target::Pipe(_) | Target::Lmtp(_) | Target::Smtp(_)) {
-            let _ = writeln!(lines, "{TOKEN_FIELD}: {}", token.0);
+            lines.push_str(&token_line(token));
         }
         lines.into_bytes()
     }
+}
+
+/// The field that carries the delivery token, as a line.
+pub(super) fn token_line(token: &DeliveryId) -> String {
+    format!("{TOKEN_FIELD}: {}\n", token.0)
 }
 
 /// What may stand in a header field without ending it, or a part of it.

@@ -5,6 +5,7 @@ use std::io;
 use super::FetchError;
 use crate::deliver::mbox::MboxError;
 use crate::deliver::mta::MtaFailure;
+use crate::deliver::stdout::StdoutError;
 use crate::deliver::{TargetError, is_disk_failure};
 use crate::host::{ConnectError, EX_TEMPFAIL, ProgramError, SharedError};
 use crate::index::IndexError;
@@ -49,6 +50,7 @@ pub(super) fn of_target(error: &TargetError) -> Exit {
         | TargetError::NotMaildir(_) => Exit::Target,
         TargetError::Program(error) => of_program(error),
         TargetError::Mbox(error) => of_mbox(error),
+        TargetError::Stdout(StdoutError::Unwritten(source) | StdoutError::Torn(source)) => of_target(source),
     }
 }
 
@@ -98,9 +100,12 @@ fn of_mbox(error: &MboxError) -> Exit {
 }
 
 fn of_io(error: &io::Error) -> Exit {
-    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    use io::ErrorKind::{
+        AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, TimedOut,
+    };
     match error.kind() {
         _ if is_disk_failure(error) => Exit::Io,
+        TimedOut => Exit::TryLater,
         AlreadyExists | IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem => Exit::Target,
         _ => Exit::Io,
     }

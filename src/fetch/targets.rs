@@ -15,6 +15,7 @@ use crate::deliver::mbox::Mbox;
 use crate::deliver::mta::{Mta, Protocol};
 use crate::deliver::parcel::{Deliver, Source};
 use crate::deliver::pipe::Pipe;
+use crate::deliver::stdout::Stdout;
 use crate::deliver::trace::Trace;
 use crate::header::Header;
 use crate::host::Host;
@@ -107,6 +108,7 @@ impl<'h> Targets<'h> {
                 let secrets = &self.destination.secret_variables;
                 Box::new(Pipe::new(self.host, spec, &self.job.identity.name, secrets, &scratch))
             }
+            Target::Stdout(dialect) => Box::new(Stdout::new(self.host, *dialect)),
             _ => return Err(TargetError::NotMaildir(target.key()).into()),
         })
     }

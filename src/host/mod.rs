@@ -7,6 +7,7 @@
 mod dotlock;
 mod guard;
 mod lock;
+mod output;
 mod program;
 mod real;
 mod shared;
@@ -25,6 +26,7 @@ use crate::model::{Locking, Octets, Timestamp};
 
 pub use guard::{Guard, Stop, Timing};
 pub use lock::{AccountLock, LockError};
+pub use output::Output;
 pub use program::{EX_TEMPFAIL, End, Finished, KEPT_PREFIXES, KEPT_VARIABLES, Program, ProgramError, RunError};
 pub use real::{RealHost, Stopwatch};
 pub use shared::SharedError;
@@ -106,6 +108,9 @@ pub trait Host: Sync {
 
     /// Octets free for this user on the file system of `path`.
     fn free_space(&self, path: &Path) -> io::Result<Octets>;
+
+    /// Standard output, for mail.
+    fn output(&self) -> Box<dyn Output + '_>;
 
     /// Where a program is that may be run: `name` itself where it is a path, else what `PATH` leads it to.
     fn find_program(&self, name: &str) -> io::Result<PathBuf>;

@@ -16,6 +16,7 @@ use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags, renameat_with};
 
 pub(super) use steps::Steps;
 
+use super::output::{Output, RealOutput};
 use super::program::{self, Finished, Program, RunError};
 use super::shared::{self, SharedError};
 use super::socket::Socket;
@@ -32,6 +33,8 @@ pub struct RealHost {
     pinned: Option<Timestamp>,
     interrupted: Arc<AtomicBool>,
     steps: Arc<Steps>,
+    /// Whether a message broke off on standard output.
+    output_given_up: AtomicBool,
 }
 
 /// Time that people are told, never one that anything waits for: with a pinned clock it stands still.
@@ -54,7 +57,7 @@ impl RealHost {
     #[must_use]
     pub fn new(interrupted: Arc<AtomicBool>) -> Self {
         let (pinned, steps) = (clock::pinned(), Arc::new(Steps::from_environment()));
-        Self { start: Instant::now(), pinned, interrupted, steps }
+        Self { start: Instant::now(), pinned, interrupted, steps, output_given_up: AtomicBool::new(false) }
     }
 
     /// Starts to count the time that people are told.
@@ -282,6 +285,10 @@ impl Host for RealHost {
             return Ok(Octets(u64::MAX));
         }
         Ok(Octets(data.f_bavail.saturating_mul(data.f_frsize)))
+    }
+
+    fn output(&self) -> Box<dyn Output + '_> {
+        Box::new(RealOutput::new(&self.interrupted, &self.output_given_up, &self.steps))
     }
 
     fn find_program(&self, name: &str) -> io::Result<PathBuf> {

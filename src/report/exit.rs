@@ -97,7 +97,9 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Fine => "all went well; also when nothing was new, and with warnings alone",
-            Self::Usage => "the command line makes no sense, an account is unknown",
+            Self::Usage => {
+                "the command line makes no sense, an account is unknown; standard output is no place for mail"
+            }
             Self::Data => {
                 "the index is broken, lost or no index; a message vanished before it was delivered; two files claim one \
                  delivery; a target will never take a message, or it is not known whether it has it; a held message is \

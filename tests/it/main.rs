@@ -31,6 +31,7 @@ mod programs;
 mod routes;
 mod shells;
 mod snapshots;
+mod stdout;
 mod support;
 mod syscalls;
 mod targets;

@@ -20,6 +20,7 @@ mod routes;
 mod rows;
 mod shared;
 mod staying;
+mod stdout;
 mod targets;
 mod weakened;
 mod world;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fetchonce::model::Target;
 
 use crate::disk::Disk;
+use crate::stdout::messages;
 use crate::world::{MAILDIR, OTHER_MAILDIR, World};
 
 type Contents = Vec<Arc<Vec<u8>>>;
@@ -38,6 +39,7 @@ impl World {
             Target::Eml(folder) => layer.contents(&self.disk, &folder.path.join("2023")),
             Target::Pipe(pipe) => self.in_program(&pipe.argv[0]),
             Target::Lmtp(_) => self.mailbox.messages.clone(),
+            Target::Stdout(_) => self.in_reader(),
             other => panic!("no reader of {other}"),
         };
         all.sort();
@@ -52,6 +54,16 @@ impl World {
             let message = piped.content.strip_prefix(line.as_bytes()).expect("the token is in the header too");
             let before = by_token.insert(&piped.token, message.to_vec());
             assert!(before.is_none_or(|before| before == message), "another message has the same token");
+        }
+        by_token.into_values().map(Arc::new).collect()
+    }
+
+    /// What a reader of standard output has that takes a repeat, which it tells by the token, for what it repeats.
+    fn in_reader(&self) -> Contents {
+        let mut by_token: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for (token, message) in self.output.iter().flat_map(|stream| messages(stream)) {
+            let before = by_token.insert(token, message.clone()).unwrap_or_default();
+            assert!(message.starts_with(&before), "the repeat is another message");
         }
         by_token.into_values().map(Arc::new).collect()
     }

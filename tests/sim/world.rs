@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fetchonce::demo::{Connection, Event as ServerEvent, Faults, Maildrop, Message, Order};
 use fetchonce::host::{
-    ConnectError, End, Finished, Host, NewFile, Program, RunError, SharedError, SharedFile, Stat, Wire,
+    ConnectError, End, Finished, Host, NewFile, Output, Program, RunError, SharedError, SharedFile, Stat, Wire,
 };
 use fetchonce::model::{Locking, Octets, Target, Timestamp};
 use fetchonce::policy::Retention;
@@ -31,6 +31,9 @@ pub(crate) const HELD: &str = "/home/held";
 pub(crate) const QUARANTINE: &str = "/home/quarantine";
 /// The socket of the mail server.
 pub(crate) const LMTP: &str = "/run/lmtp";
+
+/// What standard output takes at once.
+const OUTPUT_OCTETS: usize = 40;
 
 /// Everything that outlives a crash of the program, and what the checkers count.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -56,6 +59,8 @@ pub(crate) struct World {
     pub(crate) targets: Part<Vec<Target>>,
     /// What programs took, durably.
     pub(crate) piped: Part<Vec<Piped>>,
+    /// What was written to standard output, by each run that wrote anything: a pipe that is read at once.
+    pub(crate) output: Part<Vec<Vec<u8>>>,
 }
 
 /// A message that a program took.
@@ -82,6 +87,7 @@ impl World {
             wrongly_deleted: Part::default(),
             targets: Part::new(vec![Target::maildir(MAILDIR)]),
             piped: Part::default(),
+            output: Part::default(),
         }
     }
 
@@ -204,6 +210,10 @@ pub(crate) struct Shared {
     breaks: Vec<Break>,
     answers: VecDeque<Answer>,
     retention: Retention,
+    /// Whether this run has written to standard output.
+    output_begun: bool,
+    /// Whether a message broke off there.
+    output_given_up: bool,
 }
 
 /// A disk or a target that fails.
@@ -298,6 +308,8 @@ impl SimHost {
             breaks: setting.breaks,
             answers: setting.answers.into(),
             retention: setting.retention,
+            output_begun: false,
+            output_given_up: false,
         };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
@@ -521,6 +533,10 @@ impl Host for SimHost {
         Ok(Octets(1 << 40))
     }
 
+    fn output(&self) -> Box<dyn Output + '_> {
+        Box::new(SimOutput { shared: Arc::clone(&self.shared) })
+    }
+
     fn find_program(&self, name: &str) -> io::Result<PathBuf> {
         Ok(name.into())
     }
@@ -604,6 +620,33 @@ impl NewFile for SimFile {
             Ok(()) => shared.world.disk.sync_file(self.inode),
         }
         stepped
+    }
+}
+
+struct SimOutput {
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Output for SimOutput {
+    fn path(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let mut shared = self.shared.lock().expect("no step panicked");
+        assert!(!shared.output_given_up, "something is glued to what broke off");
+        shared.disk_step()?;
+        // A message takes several writes.
+        let count = octets.len().min(OUTPUT_OCTETS);
+        if !std::mem::replace(&mut shared.output_begun, true) {
+            shared.world.output.push(Vec::new());
+        }
+        shared.world.output.last_mut().expect("it was begun").extend_from_slice(&octets[..count]);
+        Ok(count)
+    }
+
+    fn give_up(&mut self) {
+        self.shared.lock().expect("no step panicked").output_given_up = true;
     }
 }
 

@@ -65,7 +65,9 @@ impl Checkup<'_> {
                 let exists = survey::survey_mbox(host, &mbox.path)?;
                 Ok(or_to_be_made(&mbox.path, exists))
             }
-            Target::Stdout(_) => Ok("standard output".to_owned()),
+            Target::Stdout(_) => {
+                Ok("standard output of the fetch: a program that reads it, or a file by `>>`".to_owned())
+            }
             Target::Pipe(pipe) => {
                 let secrets = &self.chosen.secret_variables;
                 let scratch = &self.place.files.held;

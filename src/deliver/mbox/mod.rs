@@ -95,7 +95,13 @@ impl<'h> Mbox<'h> {
         compressor.finish().map_err(failed())
     }
 
-    fn copy(&self, parcel: &Parcel<'_>, dialect: Dialect, out: &mut dyn Write) -> Result<(), TargetError> {
+    /// Writes one message as it stands in a file of this dialect.
+    pub(in crate::deliver) fn copy(
+        &self,
+        parcel: &Parcel<'_>,
+        dialect: Dialect,
+        out: &mut dyn Write,
+    ) -> Result<(), TargetError> {
         let mut encoded = self.encoded(parcel, dialect)?;
         let mut chunk = vec![0; CHUNK_OCTETS];
         loop {

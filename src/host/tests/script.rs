@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::host::{ConnectError, Finished, Host, NewFile, Program, RunError, SharedError, SharedFile, Stat, Wire};
+use crate::host::{
+    ConnectError, Finished, Host, NewFile, Output, Program, RunError, SharedError, SharedFile, Stat, Wire,
+};
 use crate::model::{Locking, Octets, Timestamp, limits};
 
 /// What the server does next.
@@ -351,6 +353,9 @@ impl Host for Script {
         unreachable!()
     }
     fn run(&self, _: &Program<'_>, _: Option<&mut dyn Read>) -> Result<Finished, RunError> {
+        unreachable!()
+    }
+    fn output(&self) -> Box<dyn Output + '_> {
         unreachable!()
     }
     fn committed(&self, _: &mut dyn FnMut() -> Vec<u8>) {
