@@ -254,6 +254,34 @@ fn i3_mail_goes_to_a_program_and_stays_where_it_is_refused() {
     assert_eq!(taken(&home).len(), 7);
 }
 
+/// I2, I3: whatever is wrong with a program, its mail is kept; what it printed, however much, or left running is no matter.
+#[test]
+fn i3_programs_that_misbehave_cost_no_mail() {
+    let home = Home::new();
+    fs::create_dir(home.path("folder")).unwrap();
+    fs::write(home.path("text"), "#!/bin/sh\n").unwrap();
+    for place in ["no-such-program", "./missing", "./folder", "./text"] {
+        let text = home.account("work").replace("maildir:Mail-work", &format!("pipe:{place}"));
+        home.configure(&text);
+        home.run(&[]).failed(73, &["cannot be run", "kept safe in the held Maildir"]);
+        home.run(&["check"]).out.lines().find(|line| line.contains("cannot be run")).expect(place);
+    }
+    // Whether it had the message it cannot say: it is in doubt, and handed over again.
+    for (script, words) in [
+        ("kill -KILL $$", "the program sh was ended by signal 9"),
+        ("sh -c 'kill -SEGV $$'; exit $?", "the program sh ended with exit code 139"),
+    ] {
+        hand_to(&home, script, "");
+        home.run(&["--limit", "1"]).failed(73, &[words]);
+    }
+    assert_eq!((home.maildrop.lock().unwrap().messages.len(), home.retrieved()), (7, 7));
+    hand_to(&home, &format!("{TAKE}; head -c 20000000 /dev/zero; (sleep 3 &); exec <&- >&- 2>&-"), "");
+    let ran = home.run(&[]);
+    assert!(ran.code == Some(0) && ran.err.contains("delivered again: nothing tells"), "{ran:?}");
+    assert_eq!(taken(&home), Home::all_samples());
+    assert_eq!((home.maildrop.lock().unwrap().messages.len(), home.retrieved()), (0, 7));
+}
+
 /// A program is never left with half a message that ends as a whole one does.
 #[test]
 fn a_program_reads_all_of_the_message_although_fetchonce_is_killed() {
