@@ -99,13 +99,17 @@ impl Dovecot {
 
     /// Puts messages into a user's mailbox, as they are.
     pub(crate) fn store(&self, user: &str, messages: &[Vec<u8>]) {
-        let new = self.maildir(user).join("new");
-        for (number, message) in messages.iter().enumerate() {
-            let path = new.join(format!("{}.M{number}.test", 1_700_000_000 + number));
-            fs::write(&path, message).unwrap();
-            if is_root() {
-                chown(&path, Some(MAIL_USER), Some(MAIL_USER)).unwrap();
-            }
+        for (number, message) in (0..).zip(messages) {
+            self.store_at(user, number, message);
+        }
+    }
+
+    /// Puts one message into a user's mailbox, which lists it behind those with lower numbers.
+    pub(crate) fn store_at(&self, user: &str, number: u32, message: &[u8]) {
+        let path = self.maildir(user).join("new").join(format!("{}.M{number}.test", 1_700_000_000 + number));
+        fs::write(&path, message).unwrap();
+        if is_root() {
+            chown(&path, Some(MAIL_USER), Some(MAIL_USER)).unwrap();
         }
     }
 
