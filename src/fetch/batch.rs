@@ -300,7 +300,8 @@ impl Runner<'_, '_> {
         if !alone.is_empty() {
             self.commit_batch(Some(open), targets, alone)?;
             self.summary.held += 1;
-            let target = targets.direct().map(|direct| targets.name(direct)).unwrap_or_default();
+            let target =
+                targets.direct().map(|direct| targets.name(self.index, direct)).transpose()?.unwrap_or_default();
             self.problem(Problem::Held { target, messages: 1, cause, exit: of_target(refusal) });
         }
         Ok(())

@@ -96,11 +96,10 @@ impl Runner<'_, '_> {
         let findings: Vec<Finding<'_>> =
             found.iter().zip(states).map(|((_, parcel), state)| Finding { parcel: &parcel.parcel, state }).collect();
         self.index.find(target, &findings)?;
-        self.tell_settled(targets, target, &settled);
-        Ok(())
+        self.tell_settled(targets, target, &settled)
     }
 
-    fn tell_settled(&mut self, targets: &Targets<'_>, target: i64, settled: &[Settled]) {
+    fn tell_settled(&mut self, targets: &Targets<'_>, target: i64, settled: &[Settled]) -> Result<(), FetchError> {
         let count = |wanted| settled.iter().filter(|settled| **settled == wanted).count();
         self.emit(&Event::Recovered { delivered: count(Settled::Delivered) });
         let lost = count(Settled::Lost);
@@ -109,8 +108,10 @@ impl Runner<'_, '_> {
         }
         let in_doubt = count(Settled::InDoubt);
         if in_doubt > 0 && targets.in_doubt(target) == InDoubt::Redeliver {
-            self.problem(Problem::Redelivered { target: targets.name(target), messages: in_doubt });
+            let target = targets.name(self.index, target)?;
+            self.problem(Problem::Redelivered { target, messages: in_doubt });
         }
+        Ok(())
     }
 
     /// Offers parcels to all the targets that lack them, and completes those that all their targets have.
@@ -188,7 +189,7 @@ impl Runner<'_, '_> {
                 targets.stop(target);
             }
             let Refusals { messages, cause, exit, .. } = refusals;
-            self.problem(Problem::Held { target: targets.name(target), messages, cause, exit });
+            self.problem(Problem::Held { target: targets.name(self.index, target)?, messages, cause, exit });
         }
         Ok(disk_failure)
     }
@@ -222,7 +223,7 @@ impl Runner<'_, '_> {
         self.promise(target, &offered, prepared.promises())?;
         let outcomes = prepared.perform();
         for (at, outcome) in chunk.iter().zip(outcomes) {
-            if let Some(state) = self.weigh(outcome, targets.name(target), refusals) {
+            if let Some(state) = self.weigh(outcome, targets.name(self.index, target)?, refusals) {
                 parcels[*at].deliveries.insert(target, state);
             }
         }

@@ -213,10 +213,11 @@ impl<'h> Targets<'h> {
     }
 
     /// What a target is called in words to the user.
-    pub(super) fn name(&self, id: i64) -> String {
-        let configured = self.specs.get(&id).map(ToString::to_string);
-        let recorded = || self.open.get(&id).map(|opened| recorded_name(&opened.recorded));
-        configured.or_else(recorded).unwrap_or_default()
+    pub(super) fn name(&self, index: &Index<'_>, id: i64) -> Result<String, FetchError> {
+        match self.specs.get(&id) {
+            Some(configured) => Ok(configured.to_string()),
+            None => Ok(recorded_name(&index.target(id)?)),
+        }
     }
 
     /// The Maildir with this number, which must be the one that was recorded.

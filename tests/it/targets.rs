@@ -232,3 +232,18 @@ fn an_index_of_the_first_version_goes_on() {
     let broken: i64 = index.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
     assert_eq!((version, broken), (2, 0));
 }
+
+/// Nobody can be asked about a target that is configured no more; what it may have is told by its old name.
+#[test]
+fn a_message_in_doubt_goes_to_the_new_targets_where_the_old_one_is_gone() {
+    let home = Home::new();
+    let program = program(&home, "mda", "cat >\"$0.got\"; kill -9 $PPID");
+    home.configure(&deliver(&home, &format!(r#"{{ pipe = ["{}"], in_doubt = "hold" }}"#, program.display())));
+    assert_eq!(home.run(&[]).code, None, "it was killed");
+    home.configure(&deliver(&home, "\"maildir:Other\""));
+    let ran = home.run(&[]);
+    let told = format!("1 message may be in pipe:{} already, and delivered again", program.display());
+    assert!(ran.code == Some(0) && ran.err.contains(&told), "{ran:?}");
+    assert_eq!(home.mail("Other"), Home::all_samples());
+    home.run(&[]).is_fine_and_silent();
+}
