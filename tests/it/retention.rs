@@ -137,7 +137,7 @@ impl<'d> Mailbox<'d> {
         for file in &files {
             let name = name_of(&file.content);
             // With CRLF at each line end, as it was sent, it is as long as the server says.
-            let lines = file.content.iter().filter(|octet| **octet == b'\n').count();
+            let lines = String::from_utf8_lossy(&file.content).lines().count();
             assert_eq!(file.content, stored(&message(name, file.content.len() + lines)), "{name}");
         }
         sorted(files.iter().map(|file| name_of(&file.content)))
@@ -224,7 +224,7 @@ fn the_rules_together(dovecot: &Dovecot) {
 
 #[test]
 fn each_rule_of_intake_leaves_the_rest_for_later() {
-    let users = ["size", "oldest", "newest", "smallest", "bytes", "time"];
+    let users = ["size", "oldest", "newest", "smallest", "bytes", "time", "relogin", "drained"];
     let Some(dovecot) = Dovecot::start(&users) else { return };
     no_larger_ones_come(&dovecot);
     for (order, first, then) in [("oldest", "ab", "abcd"), ("newest", "de", "bcde"), ("smallest", "bd", "abde")] {
@@ -232,6 +232,8 @@ fn each_rule_of_intake_leaves_the_rest_for_later() {
     }
     no_further_one_after_so_many_octets(&dovecot);
     no_further_one_after_so_long(&dovecot);
+    sessions_of_two_messages_each(&dovecot);
+    sessions_until_nothing_new_is_listed(&dovecot);
 }
 
 fn no_larger_ones_come(dovecot: &Dovecot) {
@@ -285,6 +287,20 @@ fn no_further_one_after_so_long(dovecot: &Dovecot) {
     mailbox.configure(&deliver(""));
     mailbox.fetch();
     assert_eq!((got().as_str(), mailbox.on_server().as_str()), ("Subject: a\nSubject: b\n", "ab"));
+}
+
+fn sessions_of_two_messages_each(dovecot: &Dovecot) {
+    let mailbox = Mailbox::new(dovecot, "relogin", "abcde", "relogin = 2\nkeep = \"none\"");
+    mailbox.fetch();
+    mailbox.holds("", "abcde");
+    assert_eq!(mailbox.sessions(3)[..3], [(2, 2), (2, 2), (1, 1)]);
+}
+
+fn sessions_until_nothing_new_is_listed(dovecot: &Dovecot) {
+    let mailbox = Mailbox::new(dovecot, "drained", "ab", "until_drained = true");
+    mailbox.fetch();
+    mailbox.holds("ab", "ab");
+    assert_eq!(mailbox.sessions(2), [(2, 0), (0, 0)]);
 }
 
 /// I3: each target has it, or it stays.
