@@ -55,6 +55,12 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
+/// The lines of configuration that rows of tables begin with.
+fn lines_in_tables(page: &str) -> impl Iterator<Item = &str> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    cells.map(|(cell, _)| cell).filter(|cell| cell.contains(" = "))
+}
+
 /// The configuration of the guide, for the server of this home.
 fn configure(home: &Home) {
     let guide = fs::read_to_string(root().join("docs/guide.md")).unwrap();
@@ -190,21 +196,22 @@ fn every_configuration_of_the_documentation_is_valid() {
         Environment { home: Some("/home/alice".into()), state_dir: Some("/state".into()), current_dir: "/".into() };
     let parse = |text: &str| config::parse(text, Path::new("/c/config.toml"), &environment);
     let mut read = 0;
+    // A block without accounts shows ways to write one key, a line each.
+    let account = |line: &str| {
+        let deliver = if line.starts_with("deliver") { "" } else { "deliver = \"maildir:/m\"\n" };
+        format!("[account.a]\nserver = \"h\"\nuser = \"u\"\n{deliver}{line}\n")
+    };
     for page in pages() {
-        for block in blocks(&fs::read_to_string(&page).unwrap(), "toml") {
-            // A block without accounts shows ways to write one key, a line each.
-            let account = |line: &str| {
-                let deliver = if line.starts_with("deliver") { "" } else { "deliver = \"maildir:/m\"\n" };
-                format!("[account.a]\nserver = \"h\"\nuser = \"u\"\n{deliver}{line}\n")
-            };
-            let texts = if block.contains("[account.") { vec![block] } else { block.lines().map(account).collect() };
-            for text in texts {
-                let config = parse(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", page.display()));
-                read += config.accounts.len();
-            }
+        let content = fs::read_to_string(&page).unwrap();
+        let (whole, parts): (Vec<String>, Vec<String>) =
+            blocks(&content, "toml").into_iter().partition(|block| block.contains("[account."));
+        let lines = parts.iter().flat_map(|part| part.lines()).chain(lines_in_tables(&content));
+        for text in lines.map(account).chain(whole) {
+            let config = parse(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", page.display()));
+            read += config.accounts.len();
         }
     }
-    assert!(read >= 7, "only {read} accounts were found");
+    assert!(read >= 40, "only {read} accounts were found");
 }
 
 /// The anchors of a page, as GitHub makes them of headings.
