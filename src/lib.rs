@@ -11,8 +11,17 @@
 //!                                      still listed: match, DELE again, no delivery ──▶ (stays)
 //! ```
 //!
-//! Two states lie beside this line. HELD: the target refuses, and the bytes lie durable in the account's held
-//! Maildir until it takes them. UNTRUSTED: a sync failed after the rename, so what the disk holds is not known.
+//! Two states lie beside this line. HELD: the bytes lie durable in the account's held Maildir, the spool, until all
+//! targets have them. UNTRUSTED: a sync failed after the rename, so what the disk holds is not known.
+//!
+//! The line is that of a single Maildir. Everything else goes through the spool, and each delivery out of it is recorded
+//! by itself ([`deliver::parcel`]):
+//!
+//! ```text
+//!        RETR, sync                        for each target                      once all of them have it
+//! NEW ──────────────▶ HELD ──▶ prepare ─▶ promise ─▶ perform ─▶ record ──▶ DELIVERED ──▶ out of the spool
+//!                (index commit)      (index commit)       (index commit)   (index commit)
+//! ```
 //!
 //! # Invariants
 //!
@@ -20,7 +29,8 @@
 //!
 //! - **I1** No RETR before a complete unique-id listing of this session, compared with STAT and LIST. A listing that
 //!   stays in disagreement is *partial*: fetched by, but nothing becomes GONE, is adopted or is deleted by it.
-//! - **I2** A message is DELIVERED only after every write, file sync and directory sync of its delivery succeeded.
+//! - **I2** A message is DELIVERED only after every write, file sync and directory sync of its delivery succeeded, and
+//!   every target has it, or the quarantine has what a target rejects.
 //! - **I3** DELE only for a DELIVERED message whose content was matched in this session ([`pop3::Matched`]).
 //! - **I4** No QUIT while a RETRed message of this session is neither DELIVERED nor HELD: the socket is closed instead.
 //! - **I5** A row leaves the live set only after a complete listing lacks it, and stays as a tombstone.
@@ -36,7 +46,8 @@
 //!
 //! Data flows one way: [`cli`] parses into validated types; [`fetch`] opens the [`index`], settles what a crash left
 //! ([`recover`]), opens a [`pop3`] session and takes a [`model::Listing`]; the pure [`plan`] decides everything;
-//! executing the plan streams each message into a [`deliver`] target, commits, and hands the receipts back for DELE.
+//! executing the plan streams each message into a [`deliver`] target, or into the spool and from there to the targets of
+//! its [`route`], commits, and hands the receipts back for DELE.
 //! Every step is a [`report`] event. The world is reached through [`host`] alone.
 
 pub mod cli;
