@@ -244,75 +244,104 @@ fn refusals(problems: &[Problem], naming: Naming<'_>) -> Vec<Told> {
 /// A problem that is told by itself.
 #[must_use]
 pub fn single(problem: &Problem, naming: Naming<'_>) -> Told {
-    let (what, hint) = match problem {
-        Problem::RetrRefused { uid, text } => (format!("the server refused to send message {uid}: {text}"), GIVEN_UP),
-        Problem::DeleRefused { text } => (format!("the server refused to delete a message: {text}"), RETRIED),
-        Problem::Held { target, messages, cause, exit } => (
-            format!("{target} refuses {}, kept safe in the held Maildir: {cause}", counted(*messages)),
-            if *exit == Exit::TryLater { HELD_FOR_NOW } else { HELD },
-        ),
-        Problem::Damaged { path } => (
-            format!("the held message {} is missing or damaged, and no longer on the server", shown_path(path)),
-            "look for another copy of that file; nothing else is held up",
-        ),
-        Problem::Rejected { target, messages, cause } => (
-            format!("{target} will never take {}, put into the quarantine: {cause}", counted(*messages)),
-            "read such mail in the Maildir `quarantine/ACCOUNT` of the state folder; it counts as delivered",
-        ),
-        Problem::Redelivered { target, messages } => (
-            format!("{} may be in {target} already, and delivered again: nothing tells", counted(*messages)),
-            "nothing is lost by it; a target that knows the token drops the second copy: docs/concepts/limits.md",
-        ),
-        Problem::InDoubt { messages } => (
-            format!("whether the target has {} is not known, and kept in the held Maildir", counted(*messages)),
-            "look for it there, then run `fetchonce seen settle ACCOUNT --delivered`, or with `--again` to deliver it again",
-        ),
-        Problem::QuitRejected { text } => {
-            (format!("the server says at QUIT that it did not delete everything: {text}"), RETRIED)
+    plain(problem.exit(), what_happened(problem), &naming.filled_in(what_to_do(problem)))
+}
+
+fn what_happened(problem: &Problem) -> String {
+    match problem {
+        Problem::RetrRefused { uid, text } => format!("the server refused to send message {uid}: {text}"),
+        Problem::DeleRefused { text } => format!("the server refused to delete a message: {text}"),
+        Problem::Held { target, messages, cause, .. } => {
+            format!("{target} refuses {}, kept safe in the held Maildir: {cause}", counted(*messages))
         }
-        Problem::Vanished { messages } => (
-            format!("{} vanished from the server before being delivered", counted(*messages)),
-            "another program, or the server itself, deleted mail that was not fetched yet: look there for it",
-        ),
-        Problem::FetchedAgain { messages } => (
-            format!("{} fetched again: what became of an interrupted delivery is not known", counted(*messages)),
-            "nothing is lost by it; where you see two copies, delete one",
-        ),
-        Problem::Untrusted { messages } => (
-            format!("what the disk holds of {} is not known: making it durable failed", counted(*messages)),
+        Problem::Damaged { path } => {
+            format!("the held message {} is missing or damaged, and no longer on the server", shown_path(path))
+        }
+        Problem::Rejected { target, messages, cause } => {
+            format!("{target} will never take {}, put into the quarantine: {cause}", counted(*messages))
+        }
+        Problem::Redelivered { target, messages } => {
+            format!("{} may be in {target} already, and delivered again: nothing tells", counted(*messages))
+        }
+        Problem::InDoubt { messages } => {
+            format!("whether the target has {} is not known, and kept in the held Maildir", counted(*messages))
+        }
+        Problem::QuitRejected { text } => format!("the server says at QUIT that it did not delete everything: {text}"),
+        Problem::Vanished { messages } => {
+            format!("{} vanished from the server before being delivered", counted(*messages))
+        }
+        Problem::FetchedAgain { messages } => {
+            format!("{} fetched again: what became of an interrupted delivery is not known", counted(*messages))
+        }
+        Problem::Untrusted { messages } => {
+            format!("what the disk holds of {} is not known: making it durable failed", counted(*messages))
+        }
+        Problem::TooBig { uid, free, needed } => {
+            format!("message {uid} needs {needed}, and {free} are free where the mail goes")
+        }
+        Problem::Oversize { messages, most } => {
+            format!("{} larger than {most} not fetched, as `max_size` says", counted(*messages))
+        }
+        Problem::BackingOff { messages } => {
+            format!("{} broke earlier sessions, and waited in this run", counted(*messages))
+        }
+        Problem::QuitWithheld { messages } => {
+            format!("{} not safe on the disk yet, so nothing was deleted on the server", counted(*messages))
+        }
+        Problem::Unidentified { messages } => {
+            format!("the server gives {} no unique-id that can be used, so not fetched", counted(*messages))
+        }
+        Problem::PartialListing => {
+            "the server's lists disagree with one another: nothing was deleted, or taken for gone, in this run".into()
+        }
+        Problem::Contradicted => {
+            "unique-ids of this server no longer prove what they name, so contents were compared".into()
+        }
+    }
+}
+
+fn what_to_do(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::RetrRefused { .. } => GIVEN_UP,
+        Problem::DeleRefused { .. } | Problem::QuitRejected { .. } => RETRIED,
+        Problem::Held { exit: Exit::TryLater, .. } => HELD_FOR_NOW,
+        Problem::Held { .. } => HELD,
+        Problem::Damaged { .. } => "look for another copy of that file; nothing else is held up",
+        Problem::Rejected { .. } => {
+            "read such mail in the Maildir `quarantine/ACCOUNT` of the state folder; it counts as delivered"
+        }
+        Problem::Redelivered { .. } => {
+            "nothing is lost by it; a target that knows the token drops the second copy: docs/concepts/limits.md"
+        }
+        Problem::InDoubt { .. } => {
+            "look for it there, then run `fetchonce seen settle ACCOUNT --delivered`, or with `--again` to deliver it again"
+        }
+        Problem::Vanished { .. } => {
+            "another program, or the server itself, deleted mail that was not fetched yet: look there for it"
+        }
+        Problem::FetchedAgain { .. } => "nothing is lost by it; where you see two copies, delete one",
+        Problem::Untrusted { .. } => {
             "look after the disk, then run `fetchonce seen verify --repair ACCOUNT`; until then such mail is neither fetched \
-             again nor deleted on the server",
-        ),
-        Problem::TooBig { uid, free, needed } => (
-            format!("message {uid} needs {needed}, and {free} are free where the mail goes"),
-            "free some space; the message is still on the server, and smaller ones are fetched meanwhile",
-        ),
-        Problem::Oversize { messages, most } => (
-            format!("{} larger than {most} not fetched, as `max_size` says", counted(*messages)),
-            "raise `max_size` to fetch what is larger; it stays on the server, and `fetchonce list ACCOUNT` shows it",
-        ),
-        Problem::BackingOff { messages } => (
-            format!("{} broke earlier sessions, and waited in this run", counted(*messages)),
-            "nothing to do: each is asked for again later, by itself; `fetchonce seen skip ACCOUNT UID` gives one up",
-        ),
-        Problem::QuitWithheld { messages } => (
-            format!("{} not safe on the disk yet, so nothing was deleted on the server", counted(*messages)),
-            "run `fetchonce seen verify --repair ACCOUNT`, then fetch again",
-        ),
-        Problem::Unidentified { messages } => (
-            format!("the server gives {} no unique-id that can be used, so not fetched", counted(*messages)),
-            "ask the provider, or fetch such mail by other means; it stays on the server, and nothing is deleted meanwhile",
-        ),
-        Problem::PartialListing => (
-            "the server's lists disagree with one another: nothing was deleted, or taken for gone, in this run".into(),
-            "nothing to do unless it stays so; some servers answer so while mail arrives",
-        ),
-        Problem::Contradicted => (
-            "unique-ids of this server no longer prove what they name, so contents were compared".into(),
-            "nothing to do: this follows a change of server or user, and new unique-ids for old mail",
-        ),
-    };
-    plain(problem.exit(), what, &naming.filled_in(hint))
+             again nor deleted on the server"
+        }
+        Problem::TooBig { .. } => {
+            "free some space; the message is still on the server, and smaller ones are fetched meanwhile"
+        }
+        Problem::Oversize { .. } => {
+            "raise `max_size` to fetch what is larger; it stays on the server, and `fetchonce list ACCOUNT` shows it"
+        }
+        Problem::BackingOff { .. } => {
+            "nothing to do: each is asked for again later, by itself; `fetchonce seen skip ACCOUNT UID` gives one up"
+        }
+        Problem::QuitWithheld { .. } => "run `fetchonce seen verify --repair ACCOUNT`, then fetch again",
+        Problem::Unidentified { .. } => {
+            "ask the provider, or fetch such mail by other means; it stays on the server, and nothing is deleted meanwhile"
+        }
+        Problem::PartialListing => "nothing to do unless it stays so; some servers answer so while mail arrives",
+        Problem::Contradicted => {
+            "nothing to do: this follows a change of server or user, and new unique-ids for old mail"
+        }
+    }
 }
 
 fn plain(exit: Exit, what: String, hint: &str) -> Told {
