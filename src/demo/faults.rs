@@ -15,6 +15,8 @@ pub struct Faults {
     pub quit: Quit,
     /// The numbering of the messages in this session.
     pub order: Order,
+    /// Every unique-id of this session ends with this octet: a server that makes new ones in each session.
+    pub uid_mark: Option<u8>,
     /// A listing that shows the first messages only.
     pub list_only: Option<ListOnly>,
     /// The session sees an empty mailbox.

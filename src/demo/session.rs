@@ -136,6 +136,7 @@ impl Session {
             }
             let mut line = format!("+OK {number} ").into_bytes();
             line.extend_from_slice(&slot.message.uid);
+            line.extend(faults.uid_mark);
             return Ok(Reply::status_line(line));
         }
         self.uidl_listings = self.uidl_listings.saturating_add(1);
@@ -143,6 +144,7 @@ impl Session {
         for (number, slot) in self.visible().take_while(|(number, _)| *number <= shown) {
             lines.extend_from_slice(format!("{number} ").as_bytes());
             lines.extend_from_slice(&slot.message.uid);
+            lines.extend(faults.uid_mark);
             lines.extend_from_slice(b"\r\n");
         }
         if faults.endless_list {

@@ -136,7 +136,7 @@ struct Runner<'r, 'h> {
     clock: i64,
     summary: Summary,
     problems: Vec<Problem>,
-    /// Rows that the server was asked to delete.
+    /// Rows that this run tried to delete.
     deleted: HashSet<RowId>,
     login: Option<Login>,
     /// Whether a session of this run told what it sets out to do.

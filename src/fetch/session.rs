@@ -38,10 +38,9 @@ pub(super) struct Open<'s> {
     pub(super) copies: HashMap<Uid, Vec<Option<RowId>>>,
     /// Whether a unique-id of this listing is known to name other content than recorded.
     pub(super) contradicted: bool,
-    /// Messages of this session that the next one need not fetch.
+    /// Messages of this session that are new, or that it fetched to delete them. Those that were delivered before under other
+    /// unique-ids do not count: where a server makes new ones in each session, the sessions would never come to an end.
     progress: u64,
-    /// Whether a message came that was never fetched before.
-    has_news: bool,
 }
 
 impl Open<'_> {
@@ -94,7 +93,6 @@ impl<'r> Runner<'r, '_> {
             copies: HashMap::new(),
             contradicted: plan.contradicted,
             progress: 0,
-            has_news: false,
         };
         self.delete(&mut open, &plan.deletions)?;
         if plan.deletions_first && purpose == Purpose::All {
@@ -104,7 +102,7 @@ impl<'r> Runner<'r, '_> {
         }
         self.stage = Stage::Fetching;
         let result = self.fetch_all(&mut open, targets, &plan);
-        let again = self.goes_on(&open);
+        let again = self.goes_on(&open) && !targets.is_any_stopped();
         match result {
             Ok(()) | Err(FetchError::NoSpace { .. }) => {
                 self.delete_what_came(&mut open)?;
@@ -118,7 +116,7 @@ impl<'r> Runner<'r, '_> {
 
     /// Whether another session of this run is to go on: this one left something to it, or there may be more than it listed.
     fn goes_on(&self, open: &Open<'_>) -> bool {
-        let may_be_more = self.job.intake.until_drained && open.has_news && !self.budget.is_spent();
+        let may_be_more = self.job.intake.until_drained && open.progress > 0 && !self.budget.is_spent();
         open.purpose == Purpose::All && (self.unasked > 0 || may_be_more)
     }
 
@@ -277,6 +275,7 @@ impl<'r> Runner<'r, '_> {
     fn delete(&mut self, open: &mut Open<'_>, deletions: &[Deletion]) -> Result<(), FetchError> {
         let mut matched = Vec::new();
         for deletion in deletions {
+            self.deleted.insert(deletion.row);
             let Some(sighting) = open.seeing.sightings.remove(&deletion.number) else { continue };
             let Some(receipt) = self.index.receipt(deletion.row)? else { continue };
             matched.extend(Matched::prove(&receipt, sighting).ok());
@@ -285,7 +284,6 @@ impl<'r> Runner<'r, '_> {
             return Ok(());
         }
         for (row, outcome) in open.session.dele(matched)? {
-            self.deleted.insert(row);
             match outcome {
                 DeleOutcome::Marked => open.deleted.push(row),
                 DeleOutcome::Refused(text) => self.problem(Problem::DeleRefused { text }),
@@ -346,10 +344,11 @@ impl<'r> Runner<'r, '_> {
             if counts && self.budget.is_spent() {
                 continue;
             }
+            let recognised = self.summary.recognised;
             if self.fetch_one(open, targets, batch, fetch)? {
                 self.arrived += 1;
-                open.progress += u64::from(fetch.is_progress());
-                open.has_news |= fetch.counts();
+                let is_new = self.summary.recognised == recognised;
+                open.progress += u64::from(is_new || fetch.reason.deletes());
                 if counts {
                     self.budget.spend(fetch.listed.size.unwrap_or_default());
                 }

@@ -9,7 +9,7 @@ use crate::model::{
     ContentId, Delivery, Digest, Listing, ListingId, Octets, Receipt, Row, RowId, RowState, Seen, Timestamp, Uid,
     limits,
 };
-use crate::plan::{Fetch, Plan, Twin};
+use crate::plan::{Plan, Twin};
 
 /// How many messages are in which state, for a status line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -278,8 +278,7 @@ fn mark_attempted(db: &Connection, plan: &Plan, fresh: &[RowId]) -> rusqlite::Re
     let sql = "UPDATE message SET attempted = 1, proven_epoch = (SELECT epoch FROM account) WHERE id = ?1";
     let mut statement = db.prepare_cached(sql)?;
     // A session that only deletes fetches nothing yet.
-    let is_now = |fetch: &&Fetch| !plan.deletions_first && !fetch.beyond_limit && !fetch.beyond_session;
-    let now = plan.fetches.iter().filter(is_now);
+    let now = plan.fetches.iter().filter(|fetch| !plan.deletions_first && !fetch.beyond_limit);
     for fetch in now.chain(&plan.troubled) {
         if let Some(row) = fetch.row.committed(fresh) {
             statement.execute([row.0])?;

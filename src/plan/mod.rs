@@ -42,11 +42,11 @@ pub struct Facts {
     pub max_size: Option<Octets>,
     /// What may be fetched still.
     pub budget: Budget,
-    /// After so many messages fetched, or deleted, another session goes on.
+    /// Most messages that a session deletes before it fetches; another one goes on.
     pub relogin: Option<u64>,
     /// What the account's rules leave on the server, unless it was delivered before.
     pub left_out: HashSet<MessageNumber>,
-    /// Rows that this run asked the server to delete: once is enough for one run.
+    /// Rows that this run tried to delete: once is enough for one run.
     pub deleted: HashSet<RowId>,
 }
 
@@ -137,8 +137,6 @@ pub struct Fetch {
     pub is_copy: bool,
     /// Whether the run's limit is reached before it, should all messages before it arrive.
     pub beyond_limit: bool,
-    /// Whether another session of this run is to fetch it, should all messages before it arrive.
-    pub beyond_session: bool,
     /// Why it is fetched.
     pub reason: Reason,
 }
@@ -149,12 +147,6 @@ impl Fetch {
     #[must_use]
     pub fn counts(&self) -> bool {
         !matches!(self.row, FetchRow::Expected(_))
-    }
-
-    /// Whether it leaves less for the next session.
-    #[must_use]
-    pub fn is_progress(&self) -> bool {
-        self.counts() || self.reason.deletes()
     }
 }
 

@@ -202,14 +202,7 @@ impl<'a> Reconciler<'a> {
         } else {
             self.decide(listed, Some(row), Reason::Troubled);
             let listed = listed.clone();
-            self.plan.troubled.push(Fetch {
-                listed,
-                row: how,
-                is_copy,
-                beyond_limit: false,
-                beyond_session: false,
-                reason,
-            });
+            self.plan.troubled.push(Fetch { listed, row: how, is_copy, beyond_limit: false, reason });
         }
     }
 
@@ -318,14 +311,7 @@ impl<'a> Reconciler<'a> {
 
     fn fetch(&mut self, listed: &Listed, row: FetchRow, known: Option<&Row>, is_copy: bool, reason: Reason) {
         self.decide(listed, known, reason);
-        self.plan.fetches.push(Fetch {
-            listed: listed.clone(),
-            row,
-            is_copy,
-            beyond_limit: false,
-            beyond_session: false,
-            reason,
-        });
+        self.plan.fetches.push(Fetch { listed: listed.clone(), row, is_copy, beyond_limit: false, reason });
     }
 
     fn is_proven(&self, row: &Row, listed: &Listed) -> bool {
@@ -402,18 +388,12 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Leaves to other sessions of this run what is too much for one.
+    /// Leaves to other sessions of this run the deletions that are too many for one.
     fn divide(&mut self) {
-        let Some(most) = self.facts.relogin else { return };
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let most = self.facts.relogin.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
         if self.plan.deletions.len() > most {
             self.plan.deletions.truncate(most);
             self.plan.deletions_first = true;
-        }
-        let mut progress = 0;
-        for fetch in self.plan.fetches.iter_mut().filter(|fetch| !fetch.beyond_limit) {
-            fetch.beyond_session = progress >= most;
-            progress += usize::from(fetch.is_progress());
         }
     }
 

@@ -300,26 +300,15 @@ fn the_order_tells_what_comes_first_and_so_what_a_limit_leaves() {
 }
 
 #[test]
-fn what_is_too_much_for_one_session_is_left_to_the_next() {
-    let listing = listing(&[("a", 10), ("b", 10), ("c", 10), ("d", 10), ("e", 10)]);
+fn deletions_that_are_too_many_for_one_session_are_left_to_the_next() {
+    let listing = listing(&[("a", 10), ("b", 10), ("c", 10), ("d", 10)]);
     let none = facts(Retention { keep: Keep::None, ..Retention::default() });
     let rows = [delivered(1, "a", 10, 0), delivered(2, "b", 10, 0), delivered(3, "c", 10, 0)];
-    for (relogin, deletions, deletions_first, beyond_session) in [
-        (None, 3, false, 0),
-        (Some(3), 3, false, 0),
-        (Some(2), 2, true, 0),
-        (Some(1), 1, true, 1),
-        (Some(0), 0, true, 2),
-    ] {
+    for (relogin, deletions, deletions_first) in
+        [(None, 3, false), (Some(4), 3, false), (Some(3), 3, false), (Some(2), 2, true), (Some(1), 1, true)]
+    {
         let plan = plan_of(&listing, &rows, &Facts { relogin, ..none.clone() }, Evidences::new());
         assert_eq!((plan.deletions.len(), plan.deletions_first), (deletions, deletions_first), "{relogin:?}");
-        assert_eq!(plan.fetches.iter().filter(|fetch| fetch.beyond_session).count(), beyond_session, "{relogin:?}");
-        assert_eq!(plan.to_fetch(), 2, "{relogin:?}");
         assert_eq!(reasons(&plan)[..3], [Reason::Due; 3], "{relogin:?}");
     }
-    // What the limit leaves is left by it, and not by the session.
-    let limited = Facts { relogin: Some(1), budget: messages(2), ..none };
-    let plan = plan_of(&listing, &[], &limited, Evidences::new());
-    let flags: Vec<_> = plan.fetches.iter().map(|fetch| (fetch.beyond_limit, fetch.beyond_session)).collect();
-    assert_eq!(flags, [(false, false), (false, true), (true, false), (true, false), (true, false)]);
 }

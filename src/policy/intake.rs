@@ -17,7 +17,7 @@ pub struct Intake {
     pub octets: Option<Octets>,
     /// `limit_time`: once a run has taken so long, it begins no further message.
     pub time: Option<Duration>,
-    /// `relogin`: after so many messages, or so many deletions, a session ends and another one goes on.
+    /// `relogin`: after so many new messages, or so many deletions, a session ends and another one goes on.
     pub relogin: Option<u64>,
     /// `until_drained`: sessions follow one another until one lists nothing new.
     pub until_drained: bool,

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fetchonce::demo::{BadMessage, Event as ServerEvent, Faults, Maildrop, Message, MessageFault};
+use fetchonce::demo::{BadMessage, Event as ServerEvent, Faults, Maildrop, Message, MessageFault, Quit};
 use fetchonce::fetch::FetchError;
-use fetchonce::policy::Keep;
+use fetchonce::policy::{Intake, Keep};
 
 use crate::KEEPS;
 use crate::explore::{Explorer, aftermath};
@@ -526,4 +526,62 @@ fn a_limit_of_one_is_not_used_up_by_a_message_that_the_server_refuses() {
         play.world.now += 8 * DAY;
         assert_eq!(play.finish(), Ok(()), "{fault:?}");
     }
+}
+
+fn logins(ran: &Ran) -> usize {
+    ran.log.iter().filter(|event| matches!(event, ServerEvent::LoggedIn(_))).count()
+}
+
+/// I8: mail under ever new unique-ids is recognised by its content in each session, and is no reason for one more.
+#[test]
+fn sessions_come_to_an_end_where_the_server_makes_new_unique_ids_in_each() {
+    let messages = [message("u1", 1), message("u2", 2), message("u3", 3)];
+    for (relogin, until_drained, sessions) in
+        [(None, false, 1), (None, true, 2), (Some(1), false, 3), (Some(1), true, 4), (Some(2), true, 3)]
+    {
+        let mut play = Play::new(Keep::Forever, &maildrop(&messages));
+        *play.world.maildrop = maildrop(&messages);
+        (play.scenario.intake.relogin, play.scenario.intake.until_drained) = (relogin, until_drained);
+        let marked = |mark| Faults { uid_mark: Some(mark), ..Faults::default() };
+        let ran = play.run_in(Setting { connections: (b'a'..b'm').map(marked).collect(), ..Setting::default() });
+        assert_eq!(logins(&ran), sessions, "{relogin:?} {until_drained}");
+        assert!(messages.iter().all(|message| play.is_delivered(message)), "{relogin:?} {until_drained}");
+        play.scenario.intake = Intake::default();
+        assert_eq!(play.finish(), Ok(()), "{relogin:?} {until_drained}");
+    }
+}
+
+/// I3, I4: with `relogin` the deletions of a long run take effect in its middle, and are not lost with a later session.
+#[test]
+fn deletions_of_earlier_sessions_outlive_the_loss_of_a_later_one() {
+    let messages = [message("u1", 1), message("u2", 2), message("u3", 3)];
+    let mut play = Play::new(Keep::None, &maildrop(&messages));
+    *play.world.maildrop = maildrop(&messages);
+    play.scenario.intake.relogin = Some(1);
+    let lost = Faults { quit: Quit::Lost, ..Faults::default() };
+    let ran =
+        play.run_in(Setting { connections: vec![Faults::default(), Faults::default(), lost], ..Setting::default() });
+    assert_eq!(logins(&ran), 3);
+    assert_eq!(play.world.maildrop.messages, messages[2..]);
+    assert_eq!(play.finish(), Ok(()));
+}
+
+/// A deletion that the server refuses is tried once in a run, however many sessions the run has.
+#[test]
+fn a_refused_deletion_does_not_hold_up_a_run_of_many_sessions() {
+    let messages = [message("u1", 1), message("u2", 2), message("u3", 3), message("u4", 4)];
+    let mut play = Play::new(Keep::Forever, &maildrop(&messages));
+    *play.world.maildrop = maildrop(&messages[..3]);
+    play.run();
+    play.arrive(&messages[3]);
+    play.scenario.retention.keep = Keep::None;
+    play.scenario.intake.relogin = Some(1);
+    let bad_message = Some(BadMessage { uid: messages[0].uid.clone(), fault: MessageFault::DeleRefused });
+    play.scenario.server = Faults { bad_message, ..Faults::default() };
+    let ran = play.run();
+    assert_eq!(logins(&ran), 3);
+    assert!(play.is_delivered(&messages[3]));
+    assert_eq!(play.world.maildrop.messages, messages[..1]);
+    play.scenario.server = Faults::default();
+    assert_eq!(play.finish(), Ok(()));
 }
