@@ -52,6 +52,9 @@ pub struct Faults {
     /// Messages whose RETR was answered are removed at QUIT as if they had been marked (`EXPIRE 0`, RFC 2449 §6.7).
     pub delete_on_retr_quit: bool,
 
+    /// How long the server says that it keeps messages, after the word EXPIRE (RFC 2449 §6.7), such as `14 USER`.
+    pub expire: Option<String>,
+
     /// TOP is neither known nor announced.
     pub no_top: bool,
     /// UIDL is neither known nor announced.

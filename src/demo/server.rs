@@ -338,6 +338,7 @@ fn shown_command(verb: &[u8], line: &[u8]) -> String {
 
 /// The lines of CAPA, the same before and after login (RFC 2449 §5).
 fn capabilities(faults: &Faults) -> String {
+    let expire = faults.expire.as_ref().map(|days| format!("EXPIRE {days}"));
     let lines = [
         (!faults.no_top, "TOP"),
         (!faults.no_uidl, "UIDL"),
@@ -347,6 +348,7 @@ fn capabilities(faults: &Faults) -> String {
         (faults.resp_codes, "RESP-CODES"),
         (faults.resp_codes, "AUTH-RESP-CODE"),
         (faults.delete_on_retr_quit, "EXPIRE 0"),
+        (expire.is_some(), expire.as_deref().unwrap_or_default()),
         (faults.login == Login::LoginDelay, "LOGIN-DELAY 60"),
         (true, "IMPLEMENTATION fetchonce-demo"),
     ];

@@ -11,8 +11,8 @@ use crate::model::{Listing, MessageNumber, Octets, Receipt, RowId, Seen, Timesta
 use crate::plan::{Decision, Deletion, Evidence, Evidences, Facts, Fetch, Plan, Reason};
 use crate::policy::Retention;
 use crate::pop3::{
-    self, DeleOutcome, Matched, Notes, Session, SessionError, SightedContent, Sighting, Timing, TopReply, Transaction,
-    Update,
+    self, Capabilities, DeleOutcome, Expire, Matched, Notes, Session, SessionError, SightedContent, Sighting, Timing,
+    TopReply, Transaction, Update,
 };
 use crate::report::{Event, Problem};
 
@@ -78,6 +78,7 @@ impl<'r> Runner<'r, '_> {
         let mut plan = self.decide(&mut session, &listing, &seen, &mut facts, &mut seeing, asked)?;
         narrow(&mut plan, purpose);
         self.report_plan(&listing, &plan, &foresight, purpose)?;
+        self.tell_expire(session.capabilities())?;
         let Some(targets) = targets else {
             let _ = session.quit();
             return Ok(Next::default());
@@ -227,6 +228,27 @@ impl<'r> Runner<'r, '_> {
         let backing_off = plan.count(|decided| decided.reason == Reason::BackingOff);
         if backing_off > 0 {
             self.problem_once(Problem::BackingOff { messages: backing_off });
+        }
+        Ok(())
+    }
+
+    /// Tells once that the server may delete what is to stay, and again should it announce other days.
+    fn tell_expire(&mut self, announced: &Capabilities) -> Result<(), FetchError> {
+        if !announced.known {
+            return Ok(());
+        }
+        let days = match announced.expire {
+            Some(Expire::Days(days)) => Some(days).filter(|days| self.job.retention.outlasts(*days)),
+            Some(Expire::Never) | None => None,
+        };
+        if days == self.index.expire_told()? {
+            return Ok(());
+        }
+        if self.job.deliver.is_some() {
+            self.index.set_expire_told(days)?;
+        }
+        if let Some(days) = days {
+            self.problem(Problem::Expires { days });
         }
         Ok(())
     }

@@ -95,6 +95,19 @@ impl Index<'_> {
         self.read(|db| db.query_row("SELECT quit FROM account", [], |row| row.get(0)))
     }
 
+    /// The days of EXPIRE that the user was told of.
+    pub fn expire_told(&self) -> Result<Option<u64>, IndexError> {
+        self.read(|db| db.query_row("SELECT expire_told FROM account", [], |row| row.get::<_, Option<i64>>(0)))
+            .map(|days| days.map(i64::cast_unsigned))
+    }
+
+    /// The user is told of these days of EXPIRE; of none, once they are worth it no longer.
+    pub fn set_expire_told(&mut self, days: Option<u64>) -> Result<(), IndexError> {
+        self.commit("set_expire_told", |db| {
+            db.execute("UPDATE account SET expire_told = ?1", [days.map(u64::cast_signed)]).map(drop)
+        })
+    }
+
     /// The target of this kind and path.
     pub fn target_at(&self, kind: &str, path: &Path) -> Result<Option<Target>, IndexError> {
         let path = path.as_os_str().as_bytes();

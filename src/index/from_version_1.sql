@@ -39,3 +39,5 @@ UPDATE message SET state = 'held', delivery = held, target = held_target
 
 ALTER TABLE message DROP COLUMN held_target;
 ALTER TABLE message ADD COLUMN lost_parcel TEXT;
+
+ALTER TABLE account ADD COLUMN expire_told INTEGER;

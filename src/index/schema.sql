@@ -13,7 +13,8 @@ CREATE TABLE account (
     clock         INTEGER NOT NULL DEFAULT 0,  -- credited seconds: the age of mail counts by it
     clock_at      INTEGER,                     -- the time at the last run
     clock_max     INTEGER,                     -- the latest time at any run
-    quit          INTEGER NOT NULL DEFAULT 1   -- whether the last session with work to do ended by QUIT
+    quit          INTEGER NOT NULL DEFAULT 1,  -- whether the last session with work to do ended by QUIT
+    expire_told   INTEGER                      -- the days of EXPIRE that the user was told of, as long as they are worth it
 ) STRICT;
 
 -- Where messages were ever delivered. Recovery probes these, never the configuration.

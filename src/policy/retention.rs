@@ -146,6 +146,17 @@ impl Retention {
         self.newest.is_some() || self.newest_octets.is_some()
     }
 
+    /// Whether a message may stay longer than so many days, its last one included.
+    #[must_use]
+    pub fn outlasts(&self, days: u64) -> bool {
+        self.keeps_newest()
+            || match self.keep {
+                Keep::Forever => true,
+                Keep::None => false,
+                Keep::Days(kept) => u64::from(kept) >= days,
+            }
+    }
+
     /// Whether nothing is ever deleted.
     #[must_use]
     pub fn is_forever(&self) -> bool {
@@ -259,6 +270,28 @@ mod tests {
             (rules(Forever, None, None, Some(0)), "llll"),
         ] {
             assert_eq!(shown(&retention.stays(&listed(&mail))), expected, "{retention:?}");
+        }
+    }
+
+    /// RFC 2449 §6.7: a server guarantees so many days from the arrival, and `keep` counts from the delivery, which is later.
+    #[test]
+    fn what_is_to_stay_longer_than_the_server_guarantees_is_known() {
+        use Keep::{Days, Forever, None as Nothing};
+        for (retention, days, outlasts) in [
+            (rules(Forever, None, None, None), 0, true),
+            (rules(Forever, None, None, None), u64::MAX, true),
+            (rules(Forever, None, None, Some(20)), 30, true),
+            (rules(Nothing, None, None, None), 0, false),
+            (rules(Nothing, None, None, Some(20)), 0, false),
+            (rules(Nothing, Some(5), None, None), 30, true),
+            (rules(Nothing, None, Some(5), None), 30, true),
+            (rules(Days(14), None, None, None), 0, true),
+            (rules(Days(14), None, None, None), 13, true),
+            (rules(Days(14), None, None, None), 14, true),
+            (rules(Days(14), None, None, None), 15, false),
+            (rules(Days(u32::MAX), None, None, None), u64::MAX, false),
+        ] {
+            assert_eq!(retention.outlasts(days), outlasts, "{retention:?} {days}");
         }
     }
 

@@ -312,8 +312,18 @@ mod tests {
         assert!(caps.has_mechanism("PLAIN") && caps.has_mechanism("XOAUTH2") && !caps.has_mechanism("LOGIN"));
         assert_eq!((caps.expire, caps.login_delay_seconds), (Some(Expire::Days(0)), Some(900)));
         assert_eq!(caps.implementation.as_deref(), Some("A\\u{1b}B 1"));
-        caps.add_line(b"EXPIRE never");
-        assert_eq!(caps.expire, Some(Expire::Never));
+        for (line, expire) in [
+            ("EXPIRE never", Some(Expire::Never)),
+            ("expire 1", Some(Expire::Days(1))),
+            ("EXPIRE  365 USER", Some(Expire::Days(365))),
+            ("EXPIRE", None),
+            ("EXPIRE USER", None),
+            ("EXPIRE -1", None),
+            ("EXPIRE 99999999999999999999", None),
+        ] {
+            caps.add_line(line.as_bytes());
+            assert_eq!(caps.expire, expire, "{line}");
+        }
     }
 
     proptest! {

@@ -150,6 +150,11 @@ pub enum Problem {
         /// What is to be fetched at most.
         most: Octets,
     },
+    /// The server announces for the first time that it may delete what is to stay there (RFC 2449 §6.7).
+    Expires {
+        /// The age at which it may; 0 is as soon as it was fetched.
+        days: u64,
+    },
     /// Messages that cost sessions their QUIT wait for their next try.
     BackingOff {
         /// How many.

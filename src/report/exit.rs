@@ -165,6 +165,7 @@ impl Problem {
             Self::Untrusted { .. } | Self::TooBig { .. } | Self::QuitWithheld { .. } => Exit::Io,
             Self::BackingOff { .. } => Exit::TryLater,
             Self::Oversize { .. }
+            | Self::Expires { .. }
             | Self::FetchedAgain { .. }
             | Self::Redelivered { .. }
             | Self::PartialListing

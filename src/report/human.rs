@@ -282,6 +282,7 @@ fn what_happened(problem: &Problem) -> String {
         Problem::Oversize { messages, most } => {
             format!("{} larger than {most} not fetched, as `max_size` says", counted(*messages))
         }
+        Problem::Expires { days } => expires(*days),
         Problem::BackingOff { messages } => {
             format!("{} broke earlier sessions, and waited in this run", counted(*messages))
         }
@@ -330,6 +331,8 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::Oversize { .. } => {
             "raise `max_size` to fetch what is larger; it stays on the server, and `fetchonce list ACCOUNT` shows it"
         }
+        Problem::Expires { days: 0 } => "have backups of your copies, or ask the provider; this is told once",
+        Problem::Expires { .. } => "nothing to do where your own copies are enough; this is told once",
         Problem::BackingOff { .. } => {
             "nothing to do: each is asked for again later, by itself; `fetchonce seen skip ACCOUNT UID` gives one up"
         }
@@ -344,8 +347,23 @@ fn what_to_do(problem: &Problem) -> &'static str {
     }
 }
 
+fn expires(days: u64) -> String {
+    match days {
+        0 => {
+            "the server may delete each message as soon as it was fetched (EXPIRE 0), and `keep` asks for longer".into()
+        }
+        _ => format!("the server may delete mail that is {} old (EXPIRE), and `keep` asks for longer", of_days(days)),
+    }
+}
+
 fn plain(exit: Exit, what: String, hint: &str) -> Told {
     Told { is_warning: exit == Exit::Fine, what, causes: Vec::new(), state: None, hint: Some(hint.to_owned()) }
+}
+
+/// `1 day`, `2 days`.
+#[must_use]
+pub fn of_days(days: u64) -> String {
+    format!("{days} {}", if days == 1 { "day" } else { "days" })
 }
 
 /// `1 message`, `2 messages`.

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -203,6 +204,39 @@ fn what_a_server_lacks_or_does_of_its_own_is_told() {
     Found::by(&home, &[]).warns("quit", &["connection closed during QUIT"]);
     let home = with(Faults { drop_at_reply: Some(5), ..Faults::default() });
     Found::by(&home, &[]).failed(76, "maildrop", &["connection closed during "]).skipped(&["quit"]);
+}
+
+/// RFC 2449 §6.7.
+#[test]
+fn what_a_server_may_delete_although_it_is_to_stay_is_told_once() {
+    let announced = Arc::new(Mutex::new("14 USER"));
+    let shared = Arc::clone(&announced);
+    let expire = move || Some((*shared.lock().unwrap()).to_owned());
+    let home = Home::with_faults(move |_| Faults { expire: expire(), ..Faults::default() });
+    let keep = |keep: &str| home.configure(&format!("{}keep = \"{keep}\"\n", home.account("work")));
+    let warned = |days: &str| {
+        let ran = home.run(&[]);
+        let warning = format!("warning: work: the server may delete mail that is {days} old (EXPIRE), and `keep` asks");
+        assert!(ran.code == Some(0) && ran.err.contains(&warning), "{ran:?}");
+    };
+    keep("13 days");
+    home.run(&[]).is_fine_and_silent();
+    Found::by(&home, &[]).has("capabilities", "ok", &["14 days old", "asks for no longer"]);
+
+    keep("14 days");
+    assert!(home.run(&["--dry-run"]).err.contains("14 days old"));
+    warned("14 days");
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(home.run(&["--dry-run"]).err, "");
+    Found::by(&home, &[]).warns("capabilities", &["14 days old", "asks for longer"]);
+
+    *announced.lock().unwrap() = "1";
+    warned("1 day");
+    home.run(&[]).is_fine_and_silent();
+    *announced.lock().unwrap() = "NEVER";
+    home.run(&[]).is_fine_and_silent();
+    *announced.lock().unwrap() = "1";
+    warned("1 day");
 }
 
 #[test]

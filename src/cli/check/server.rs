@@ -12,13 +12,14 @@ use crate::fetch::FetchError;
 use crate::host::Host as _;
 use crate::index::Index;
 use crate::model::{Listing, Octets, RowState, Seen, Timestamp, Uid, limits};
+use crate::policy::Retention;
 use crate::pop3::{
     self, AuthFailure, Authorization, Capabilities, Certificate, Credentials, Endpoint, Expire, Notes, Protection,
     Session, SessionError, Timing, TlsError, Transaction, Update,
 };
 use crate::report::calendar::day;
 use crate::report::finding::{Area, Finding, Verdict};
-use crate::report::human::{Naming, counted, single};
+use crate::report::human::{Naming, counted, of_days, single};
 use crate::report::{Exit, Problem};
 
 /// Most names of a certificate that are shown.
@@ -118,7 +119,7 @@ impl<'a> Checkup<'a> {
             self.fail(Area::Capabilities, &self.place.failure(error));
             return None;
         }
-        self.tell_all(&capabilities(session.capabilities()));
+        self.tell_all(&capabilities(session.capabilities(), &self.account.retention));
         listing.map_err(|error| self.fail(Area::Maildrop, &self.place.failure(error))).ok()
     }
 
@@ -189,7 +190,7 @@ fn described(shown: &Certificate) -> String {
 }
 
 /// What the server can do, and what it does on its own.
-fn capabilities(announced: &Capabilities) -> Vec<Finding> {
+fn capabilities(announced: &Capabilities, retention: &Retention) -> Vec<Finding> {
     let area = Area::Capabilities;
     if !announced.known {
         return vec![Finding::ok(area, "none announced: the server does not know CAPA")];
@@ -207,19 +208,27 @@ fn capabilities(announced: &Capabilities) -> Vec<Finding> {
         let what = format!("LOGIN-DELAY: the server wants {seconds} seconds between two logins");
         findings.push(Finding::warning(area, what, "fetch less often than that"));
     }
-    match announced.expire {
-        Some(Expire::Days(0)) => {
-            let what = "EXPIRE 0: the server may delete each message as soon as it was fetched";
-            let hint = "`keep` holds no mail back there: have backups of the Maildir, and ask the provider";
-            findings.push(Finding::warning(area, what, hint));
-        }
-        Some(Expire::Days(days)) => {
-            let what = format!("EXPIRE: the server may delete mail that is {days} days old, fetched or not");
-            findings.push(Finding::warning(area, what, "fetch more often than that; `keep` cannot hold it back there"));
-        }
-        Some(Expire::Never) | None => {}
+    if let Some(Expire::Days(days)) = announced.expire {
+        findings.push(expiry(days, retention.outlasts(days)));
     }
     findings
+}
+
+/// What a server deletes by itself (RFC 2449 §6.7), and whether `keep` asks for longer.
+fn expiry(days: u64, is_too_early: bool) -> Finding {
+    let area = Area::Capabilities;
+    let what = match days {
+        0 => "EXPIRE 0: the server may delete each message as soon as it was fetched".to_owned(),
+        _ => format!("EXPIRE: the server may delete mail that is {} old, fetched or not", of_days(days)),
+    };
+    if !is_too_early {
+        return Finding::ok(area, what + "; `keep` asks for no longer");
+    }
+    let hint = match days {
+        0 => "`keep` holds no mail back there: have backups of your copies, or ask the provider",
+        _ => "fetch more often than that; `keep` cannot hold mail back there, and your own copies stay",
+    };
+    Finding::warning(area, what + ", and `keep` asks for longer", hint)
 }
 
 /// What lies on the server, and how much of it is new.
@@ -274,29 +283,46 @@ mod tests {
 
     use super::super::super::accounts::Global;
     use super::*;
+    use crate::policy::Keep;
 
-    fn announced(lines: &[&str]) -> Vec<(Verdict, String)> {
+    fn announced(lines: &[&str], keep: Keep) -> Vec<(Verdict, String)> {
         let mut announced = Capabilities { known: true, ..Capabilities::default() };
         for line in lines {
             announced.add_line(line.as_bytes());
         }
-        capabilities(&announced).into_iter().map(|finding| (finding.verdict, finding.what)).collect()
+        let retention = Retention { keep, ..Retention::default() };
+        capabilities(&announced, &retention).into_iter().map(|finding| (finding.verdict, finding.what)).collect()
     }
 
     #[test]
     fn what_a_server_does_of_its_own_is_a_warning() {
         let plain = ["UIDL", "TOP", "PIPELINING", "EXPIRE NEVER", "LOGIN-DELAY 0", "IMPLEMENTATION Cyrus 3"];
-        assert_eq!(announced(&plain), [(Verdict::Ok, "UIDL, TOP, PIPELINING (Cyrus 3)".to_owned())]);
-        let found = announced(&["TOP", "EXPIRE 30", "LOGIN-DELAY 900 USER"]);
+        assert_eq!(announced(&plain, Keep::Forever), [(Verdict::Ok, "UIDL, TOP, PIPELINING (Cyrus 3)".to_owned())]);
+        let found = announced(&["TOP", "EXPIRE 30 USER", "LOGIN-DELAY 900 USER"], Keep::Forever);
         assert_eq!(found[0], (Verdict::Ok, "TOP".to_owned()));
         assert_eq!(
             found[1],
             (Verdict::Warning, "LOGIN-DELAY: the server wants 900 seconds between two logins".to_owned())
         );
         assert!(found[2].0 == Verdict::Warning && found[2].1.contains("30 days old"), "{found:?}");
-        let found = announced(&["EXPIRE 0", "X-OWN"]);
+        let found = announced(&["EXPIRE 0", "X-OWN"], Keep::Days(1));
         assert_eq!(found[0].1, "none that matters");
         assert!(found.len() == 3 && found[2].1.starts_with("EXPIRE 0: "), "{found:?}");
+    }
+
+    #[test]
+    fn what_expires_no_sooner_than_it_is_to_go_is_no_warning() {
+        for (line, keep, verdict) in [
+            ("EXPIRE 0", Keep::None, Verdict::Ok),
+            ("EXPIRE 0", Keep::Days(1), Verdict::Warning),
+            ("EXPIRE 1", Keep::None, Verdict::Ok),
+            ("EXPIRE 14", Keep::Days(13), Verdict::Ok),
+            ("EXPIRE 14", Keep::Days(14), Verdict::Warning),
+            ("EXPIRE 14", Keep::Forever, Verdict::Warning),
+        ] {
+            let found = announced(&["TOP", line], keep);
+            assert_eq!((found.len(), found[1].0), (2, verdict), "{line} {keep}: {found:?}");
+        }
     }
 
     /// I9.
