@@ -366,6 +366,9 @@ impl<'r> Runner<'r, '_> {
             if counts && self.budget.is_spent() {
                 continue;
             }
+            if let Some(row) = fetch.row.committed(&open.fresh).filter(|_| fetch.beyond_limit) {
+                self.index.attempt(row)?;
+            }
             let recognised = self.summary.recognised;
             if self.fetch_one(open, targets, batch, fetch)? {
                 self.arrived += 1;

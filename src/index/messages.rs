@@ -72,6 +72,11 @@ impl Index<'_> {
         })
     }
 
+    /// A message is about to be fetched although the plan left it to another run (I7).
+    pub fn attempt(&mut self, row: RowId) -> Result<(), IndexError> {
+        self.commit("attempt", |db| db.execute(ATTEMPTED, [row.0]).map(drop))
+    }
+
     /// Makes a row for a message that turned out to be none of the rows it was expected to be.
     ///
     /// It counts as listed as early as that row was, so that it is never taken for a renumbered copy.
@@ -274,9 +279,10 @@ fn insert_fresh(db: &Connection, plan: &Plan, listing: ListingId) -> rusqlite::R
         .collect()
 }
 
+const ATTEMPTED: &str = "UPDATE message SET attempted = 1, proven_epoch = (SELECT epoch FROM account) WHERE id = ?1";
+
 fn mark_attempted(db: &Connection, plan: &Plan, fresh: &[RowId]) -> rusqlite::Result<()> {
-    let sql = "UPDATE message SET attempted = 1, proven_epoch = (SELECT epoch FROM account) WHERE id = ?1";
-    let mut statement = db.prepare_cached(sql)?;
+    let mut statement = db.prepare_cached(ATTEMPTED)?;
     // A session that only deletes fetches nothing yet.
     let now = plan.fetches.iter().filter(|fetch| !plan.deletions_first && !fetch.beyond_limit);
     for fetch in now.chain(&plan.troubled) {

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fetchonce::demo::{BadMessage, Event as ServerEvent, Faults, Maildrop, Message, MessageFault, Quit};
+use fetchonce::demo::{BadMessage, CutAt, Event as ServerEvent, Faults, Maildrop, Message, MessageFault, Quit};
 use fetchonce::fetch::FetchError;
 use fetchonce::policy::{Intake, Keep};
+use fetchonce::report::Problem;
 
 use crate::KEEPS;
 use crate::explore::{Explorer, aftermath};
@@ -526,6 +527,27 @@ fn a_limit_of_one_is_not_used_up_by_a_message_that_the_server_refuses() {
         play.world.now += 8 * DAY;
         assert_eq!(play.finish(), Ok(()), "{fault:?}");
     }
+}
+
+/// I7: also where its turn came because the server refused an earlier one.
+#[test]
+fn a_message_beyond_the_limit_that_vanishes_while_it_is_fetched_is_told() {
+    let messages = [message("u1", 1), message("u2", 2)];
+    let mut play = Play::new(Keep::Forever, &maildrop(&messages[..1]));
+    *play.world.maildrop = maildrop(&messages);
+    play.scenario.intake.messages = Some(1);
+    let bad_message = Some(BadMessage { uid: messages[0].uid.clone(), fault: MessageFault::RetrRefused });
+    let refusals = Faults { bad_message, ..Faults::default() };
+    let ran = play.clone().run_in(Setting { connections: vec![refusals.clone()], ..Setting::default() });
+    let commands = ran.log.iter().filter(|event| matches!(event, ServerEvent::Command(_))).count();
+    // The last but one, before QUIT, is the RETR of the second message.
+    let cut_reply = Some((u32::try_from(commands - 1).unwrap(), CutAt::Half));
+    let ran = play.run_in(Setting { connections: vec![Faults { cut_reply, ..refusals }], ..Setting::default() });
+    assert!(ran.log.iter().any(|event| matches!(event, ServerEvent::Retr(fetched) if *fetched == messages[1])));
+    assert!(!play.is_delivered(&messages[1]));
+    play.world.maildrop.messages.remove(1);
+    assert_eq!(play.run().outcome.unwrap().problems, [Problem::Vanished { messages: 1 }]);
+    assert_eq!(play.finish(), Ok(()));
 }
 
 fn logins(ran: &Ran) -> usize {

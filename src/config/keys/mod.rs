@@ -237,7 +237,7 @@ pub static ACCOUNT: [Key; 26] = [
         name: "relogin",
         value: "a number of messages such as `200`",
         missing: Missing::Words("one session does it all"),
-        meaning: "After so many messages, or so many deletions, a run ends its session and opens another one, so that \
+        meaning: "After so many new messages, or so many deletions, a run ends its session and opens another one, so that \
                   deletions take effect in the middle of a long run. Not sooner than the server's LOGIN-DELAY allows.",
         other_words: &["expunge", "purge_after"],
     },
