@@ -292,6 +292,7 @@ impl Global {
             deliver,
             trace_headers: Vec::new(),
             retention,
+            delete_when_removed_locally: false,
             intake: Intake::default(),
             timeout: limits::SILENCE,
             deadline: limits::RUN,

@@ -232,6 +232,10 @@ pub(super) struct FetchArgs {
     #[command(flatten)]
     pub(super) intake: IntakeArgs,
 
+    /// Delete on the server what was removed from the Maildir, however much that is; see `delete_when_removed_locally`
+    #[arg(long)]
+    pub(super) confirm: bool,
+
     /// Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time
     #[arg(long)]
     pub(super) as_new: bool,

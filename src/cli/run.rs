@@ -18,10 +18,10 @@ use super::{World, hooks, stdout, watch_signals};
 use crate::config::{Account, PasswordSource, Tls};
 use crate::deliver::TargetError;
 use crate::deliver::folders::create_dirs;
-use crate::fetch::{self, Destination, Job, Outcome};
+use crate::fetch::{self, Destination, Job, Outcome, RemovedLocally};
 use crate::host::{AccountLock, Host};
 use crate::index::{Identity, Index};
-use crate::model::{FileStyle, shown_path};
+use crate::model::{FileStyle, Target, shown_path};
 use crate::plan::Rules;
 use crate::pop3::{Credentials, Endpoint, TlsMode};
 use crate::report::{Exit, Summary};
@@ -287,12 +287,19 @@ fn job(
     deliver: Option<Destination>,
     args: &FetchArgs,
 ) -> Job {
+    let removed_locally = match &account.deliver[..] {
+        [Target::Maildir(folder)] if account.delete_when_removed_locally => {
+            Some(RemovedLocally { maildir: folder.path.clone(), is_confirmed: args.confirm })
+        }
+        _ => None,
+    };
     Job {
         identity,
         endpoint: endpoint(&account),
         credentials: Credentials { user: account.user, password },
         tracer: None,
         retention: account.retention,
+        removed_locally,
         routes: account.routes,
         explain: args.explain,
         deliver,

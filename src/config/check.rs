@@ -39,6 +39,7 @@ impl Checker<'_> {
         let user = self.value(&raw.user, |text| names::user(text))?;
         let mut deliver = self.own_targets(&raw.deliver, &user)?;
         let routes = self.routes(&raw, &user, &mut deliver)?;
+        let delete_when_removed_locally = self.removals(&raw, &deliver)?;
         Ok(Account {
             trace_headers: self.trace_headers(&raw)?,
             name: self.value(&raw.name, |text| text.parse())?,
@@ -52,6 +53,7 @@ impl Checker<'_> {
             user,
             password: self.optional(raw.password.as_ref(), |raw| self.password(raw))?.unwrap_or(PasswordSource::Prompt),
             retention: self.retention(&raw.rules)?,
+            delete_when_removed_locally,
             intake: self.intake(&raw.rules)?,
             timeout: self.optional(raw.timeout.as_ref(), |text| parse_time(text))?.unwrap_or(limits::SILENCE),
             deadline: self.optional(raw.deadline.as_ref(), |text| parse_time(text))?.unwrap_or(limits::RUN),

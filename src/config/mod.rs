@@ -102,6 +102,8 @@ pub struct Account {
     pub trace_headers: Vec<TraceHeader>,
     /// When delivered mail may leave the server.
     pub retention: Retention,
+    /// Whether what is removed from the Maildir, then the only target, is deleted on the server too.
+    pub delete_when_removed_locally: bool,
     /// What a run takes from the server.
     pub intake: Intake,
     /// Longest silence on the wire, [`SHORTEST_TIME`] to [`LONGEST_TIME`].

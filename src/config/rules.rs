@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 
 use super::check::Checker;
 use super::error::{ConfigError, ValueError, nearest};
-use super::raw::RawRules;
+use super::raw::{RawAccount, RawRules};
 use super::size::parse_size;
 use super::{LONGEST_TIME, SHORTEST_TIME};
-use crate::model::Octets;
+use crate::model::{Octets, Target};
 use crate::policy::{Intake, Keep, Order, Retention};
 
 /// The rules of what stays, each as the user gave it or did not.
@@ -56,6 +56,22 @@ impl Checker<'_> {
             time: self.optional(raw.limit_time.as_ref(), |text| parse_time(text))?,
             relogin: self.optional(raw.relogin.as_ref(), |number| count(*number))?,
             until_drained: raw.until_drained.as_ref().is_some_and(|entry| entry.value),
+        })
+    }
+
+    /// Whether what is removed from the Maildir is deleted on the server. Refused for all but one that gets mail straight:
+    /// elsewhere nobody can tell what was removed.
+    pub(super) fn removals(&self, raw: &RawAccount, targets: &[Target]) -> Result<bool, ConfigError> {
+        let Some(entry) = &raw.rules.delete_when_removed_locally else { return Ok(false) };
+        let is_plain = raw.routes.is_empty() && raw.trace_headers.is_none();
+        self.value(entry, |is_wanted| match targets {
+            [Target::Maildir(_)] if is_plain => Ok(*is_wanted),
+            _ if !is_wanted => Ok(false),
+            _ => {
+                let problem = ValueError::new("only of a single Maildir can be told what was removed");
+                let hint = "deliver to one `maildir:FOLDER`, without `route` and `trace_headers`, or leave this out";
+                Err(problem.with_hint(hint))
+            }
         })
     }
 

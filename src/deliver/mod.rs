@@ -13,6 +13,7 @@ pub mod mbox;
 pub mod mta;
 pub mod parcel;
 pub mod pipe;
+pub mod presence;
 pub mod staging;
 pub mod stdout;
 pub mod survey;

@@ -191,6 +191,7 @@ fn job(folder: &Path, port: u16, keep: Keep) -> Job {
         credentials: Credentials { user: USER.to_owned(), password: "any".into() },
         tracer: None,
         retention: Retention { keep, ..Retention::default() },
+        removed_locally: None,
         routes: Routes::to_all(1),
         explain: false,
         deliver: Some(Destination {

@@ -8,6 +8,7 @@ mod distribute;
 mod error;
 mod exit;
 mod foresee;
+mod removed;
 mod session;
 mod settle;
 mod targets;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use crate::host::Host;
 use crate::index::{Identity, Index, Run};
 use crate::model::{Octets, RowId, Target, TraceHeader, Uid, limits};
-use crate::plan::Rules;
+use crate::plan::{Removed, Rules};
 use crate::policy::{Budget, Intake, Retention};
 use crate::pop3::{Credentials, Endpoint, SessionError, Tracer};
 use crate::report::{Event, Exit, Observer, Problem};
@@ -29,6 +30,7 @@ use crate::route::Routes;
 
 pub use crate::report::Summary;
 pub use error::FetchError;
+pub use removed::RemovedLocally;
 use targets::Targets;
 pub use verify::{Repaired, repair, settle_doubts};
 
@@ -44,6 +46,8 @@ pub struct Job {
     pub tracer: Option<Arc<dyn Tracer>>,
     /// When delivered mail may go.
     pub retention: Retention,
+    /// Whether what is removed from the Maildir goes too.
+    pub removed_locally: Option<RemovedLocally>,
     /// Which targets a message is for.
     pub routes: Routes,
     /// Whether the header of each message that is to be fetched is asked for, to tell where it goes and why.
@@ -115,6 +119,7 @@ pub fn run(host: &dyn Host, job: &Job, index: &mut Index<'_>, rules: Rules, obse
         has_planned: false,
         arrived: 0,
         unasked: 0,
+        removed: Removed::default(),
         stage: Stage::Before,
     };
     let error = runner.run().err();
@@ -145,6 +150,7 @@ struct Runner<'r, 'h> {
     arrived: u64,
     /// What the last session set out to fetch and left to another one.
     unasked: u64,
+    removed: Removed,
     stage: Stage,
 }
 
@@ -192,6 +198,7 @@ impl Runner<'_, '_> {
     fn run(&mut self) -> Result<(), FetchError> {
         let Some(destination) = &self.job.deliver else {
             self.clock = self.index.credited_clock(self.host.now())?;
+            self.look_for_removed()?;
             return self.session(None, Purpose::All).map(drop);
         };
         let (clock, run) = self.index.begin_run(self.host.now())?;
@@ -215,6 +222,7 @@ impl Runner<'_, '_> {
     fn run_recorded(&mut self, destination: &Destination) -> Result<(), FetchError> {
         let mut targets = Targets::open(self.host, self.index, self.job, destination, self.deadline)?;
         self.settle(&mut targets)?;
+        self.look_for_removed()?;
         let (next, failed) = self.main_sessions(&mut targets)?;
         for row in next.troubled.into_iter().take(limits::TROUBLED_SESSIONS) {
             if self.is_time_up() || !self.may_log_in() {

@@ -8,7 +8,7 @@ use super::foresee::Foresight;
 use super::targets::Targets;
 use super::{FetchError, Login, Next, Purpose, Runner, Stage};
 use crate::model::{Listing, MessageNumber, Octets, Receipt, RowId, Seen, Timestamp, Uid, limits};
-use crate::plan::{Decision, Deletion, Evidence, Evidences, Facts, Fetch, Plan, Reason};
+use crate::plan::{Decision, Deletion, Evidence, Evidences, Facts, Fetch, Plan, Reason, Removed};
 use crate::policy::Retention;
 use crate::pop3::{
     self, Capabilities, DeleOutcome, Expire, Matched, Notes, Session, SessionError, SightedContent, Sighting, Timing,
@@ -69,6 +69,7 @@ impl<'r> Runner<'r, '_> {
         let mut facts = self.facts(&session)?;
         if purpose == Purpose::OnlyFetch {
             (facts.retention, facts.top) = (Retention::default(), false);
+            facts.removed = Removed::default();
         }
         facts.relogin = facts.relogin.filter(|_| purpose == Purpose::All);
         let mut foresight = Foresight::new(self.job, &listing, facts.top);
@@ -148,6 +149,7 @@ impl<'r> Runner<'r, '_> {
             relogin: self.job.intake.relogin.filter(|_| self.login.is_none_or(|login| login.delay.is_zero())),
             left_out: HashSet::new(),
             deleted: self.deleted.clone(),
+            removed: self.removed.clone(),
         })
     }
 
@@ -216,6 +218,9 @@ impl<'r> Runner<'r, '_> {
             self.problem_once(Problem::Unidentified { messages: unidentified });
         } else if !listing.complete {
             self.problem_once(Problem::PartialListing);
+        }
+        if plan.unconfirmed_removals > 0 {
+            self.problem_once(Problem::UnconfirmedRemovals { messages: plan.unconfirmed_removals });
         }
         if plan.contradicted && !self.account_changed()? {
             self.problem_once(Problem::Contradicted);

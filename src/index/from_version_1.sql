@@ -41,3 +41,5 @@ ALTER TABLE message DROP COLUMN held_target;
 ALTER TABLE message ADD COLUMN lost_parcel TEXT;
 
 ALTER TABLE account ADD COLUMN expire_told INTEGER;
+ALTER TABLE message ADD COLUMN absent_for INTEGER;
+ALTER TABLE account ADD COLUMN looked_at INTEGER;

@@ -3,6 +3,7 @@
 //! Every method that changes something is one durable, atomic commit (WAL with `synchronous = FULL`), announced to the
 //! host. Host, port and user are data in it: a changed host name is the same account. It is the only user of rusqlite.
 
+mod absences;
 mod account;
 mod deliveries;
 mod journal;
@@ -21,6 +22,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::host::Host;
 use crate::model::{hex, shown_path};
 
+pub use absences::Lying;
 pub use account::{HELD, Identity, QUARANTINE, Target};
 pub use deliveries::{DeliveryState, Finding, HeldParcel, Journal, PromiseRecord};
 pub use journal::{IntentRecord, Journaled, Placed};

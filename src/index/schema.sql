@@ -14,7 +14,8 @@ CREATE TABLE account (
     clock_at      INTEGER,                     -- the time at the last run
     clock_max     INTEGER,                     -- the latest time at any run
     quit          INTEGER NOT NULL DEFAULT 1,  -- whether the last session with work to do ended by QUIT
-    expire_told   INTEGER                      -- the days of EXPIRE that the user was told of, as long as they are worth it
+    expire_told   INTEGER,                     -- the days of EXPIRE that the user was told of, as long as they are worth it
+    looked_at     INTEGER                      -- on the credited clock: when the Maildir was last looked through
 ) STRICT;
 
 -- Where messages were ever delivered. Recovery probes these, never the configuration.
@@ -57,6 +58,7 @@ CREATE TABLE message (
     attempted      INTEGER NOT NULL DEFAULT 0,
     lost_sessions  INTEGER NOT NULL DEFAULT 0,
     retry_after    INTEGER,
+    absent_for     INTEGER,                    -- seconds for which it was found absent from its Maildir
     CHECK (state IN ('new', 'skipped') OR (full_hash IS NOT NULL AND delivery IS NOT NULL AND target IS NOT NULL))
 ) STRICT;
 

@@ -60,6 +60,16 @@ pub const INTENT_TRUSTED: Duration = Duration::from_secs(24 * 3600);
 pub const AGE_PER_GAP: Duration = Duration::from_secs(45 * 24 * 3600);
 /// Most sessions of one run, besides those for single messages.
 pub const SESSIONS: usize = 1000;
+/// A message that is absent from its Maildir for so long was removed by its user.
+pub const ABSENT: Duration = Duration::from_secs(24 * 3600);
+/// Most absence that one gap between runs may credit: less than [`ABSENT`], so that a clock that leaps once never suffices.
+pub const ABSENCE_PER_GAP: Duration = Duration::from_secs(12 * 3600);
+/// Most messages that a run deletes unasked because they were removed from the Maildir,
+pub const REMOVALS: usize = 50;
+/// and at most one in so many of the delivered ones on the server.
+pub const REMOVALS_ONE_IN: usize = 10;
+/// Most folders of a Maildir that removed messages are looked for in.
+pub const MAILDIR_FOLDERS: usize = 10_000;
 /// Lost sessions after which a message is fetched last, in a session of its own.
 pub const TROUBLED_AFTER: u32 = 2;
 /// First back-off of such a message; doubled each time up to [`TROUBLED_BACKOFF_MAX`].

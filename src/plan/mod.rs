@@ -48,6 +48,17 @@ pub struct Facts {
     pub left_out: HashSet<MessageNumber>,
     /// Rows that this run tried to delete: once is enough for one run.
     pub deleted: HashSet<RowId>,
+    /// What the user removed from the Maildir, where such messages are to be deleted on the server.
+    pub removed: Removed,
+}
+
+/// What the user removed from the Maildir.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Removed {
+    /// The delivered rows.
+    pub rows: HashSet<RowId>,
+    /// Whether the user said that as many may be deleted on the server.
+    pub is_confirmed: bool,
 }
 
 /// What this session saw of a message.
@@ -92,6 +103,8 @@ pub enum Reason {
     Displaced,
     /// It is delivered, and goes: larger than what may stay.
     TooLarge,
+    /// It is delivered, and goes: the user removed it from the Maildir.
+    RemovedLocally,
     /// It is due, but the listing is partial: nothing is deleted by it.
     DueButPartial,
     /// It waits in the held Maildir for its target.
@@ -116,7 +129,7 @@ impl Reason {
     /// Whether the message is delivered and goes.
     #[must_use]
     pub fn deletes(self) -> bool {
-        matches!(self, Self::Due | Self::Displaced | Self::TooLarge)
+        matches!(self, Self::Due | Self::Displaced | Self::TooLarge | Self::RemovedLocally)
     }
 
     /// Whether the message is delivered, and its unique-id or its content says so.
@@ -265,6 +278,8 @@ pub struct Plan {
     /// Deletions get a session of their own before anything is fetched: the last session did not end by QUIT (I4), or they
     /// are as many as one session is to have.
     pub deletions_first: bool,
+    /// So many messages were removed from the Maildir that none is deleted for it before the user confirms it.
+    pub unconfirmed_removals: usize,
     /// What was decided of each listed message, in the server's order.
     pub decided: Vec<Decided>,
 }

@@ -5,9 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::copies::{pair_by_size, sorted_sizes};
-use super::{Decided, Decision, Deletion, Evidence, Evidences, Facts, Fetch, FetchRow, Plan, Reason, on_server};
+use super::{
+    Decided, Decision, Deletion, Evidence, Evidences, Facts, Fetch, FetchRow, Plan, Reason, Removed, on_server,
+};
 use crate::model::{Listed, Listing, ListingId, MessageNumber, Row, RowId, RowState, Seen, Timestamp, Uid, limits};
-use crate::policy::{OnServer, Order, Stay};
+use crate::policy::{self, OnServer, Order, Stay};
 
 pub(super) struct Reconciler<'a> {
     listing: &'a Listing,
@@ -91,6 +93,26 @@ impl<'a> Reconciler<'a> {
             }
         }
         self.stays = rows.into_iter().zip(self.facts.retention.stays(&self.delivered)).collect();
+        self.mark_removed();
+    }
+
+    /// What the user removed goes too, unless that is too much. What goes in any case counts as well, and so does what this
+    /// run deleted already.
+    fn mark_removed(&mut self) {
+        let Removed { rows, is_confirmed } = &self.facts.removed;
+        let deleted = || self.facts.deleted.iter().filter(|row| !self.stays.contains_key(row));
+        let removed = rows.iter().filter(|row| self.stays.contains_key(row)).count();
+        let removed_before = deleted().filter(|row| rows.contains(row)).count();
+        let delivered = self.delivered.len() + deleted().count();
+        if !policy::may_delete_removed(removed + removed_before, delivered, *is_confirmed) {
+            self.plan.unconfirmed_removals = removed;
+            return;
+        }
+        for row in rows {
+            if let Some(stay) = self.stays.get_mut(row).filter(|stay| !stay.is_over()) {
+                *stay = Stay::RemovedLocally;
+            }
+        }
     }
 
     /// The row that a message of a unique-id of its own is known to be.
@@ -274,6 +296,7 @@ impl<'a> Reconciler<'a> {
                 Some(Stay::Over) => Reason::Due,
                 Some(Stay::Displaced) => Reason::Displaced,
                 Some(Stay::TooLarge) => Reason::TooLarge,
+                Some(Stay::RemovedLocally) => Reason::RemovedLocally,
             },
         }
     }

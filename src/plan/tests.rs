@@ -56,6 +56,7 @@ fn facts(retention: Retention) -> Facts {
         relogin: None,
         left_out: HashSet::new(),
         deleted: HashSet::new(),
+        removed: Removed::default(),
     }
 }
 
@@ -310,5 +311,45 @@ fn deletions_that_are_too_many_for_one_session_are_left_to_the_next() {
         let plan = plan_of(&listing, &rows, &Facts { relogin, ..none.clone() }, Evidences::new());
         assert_eq!((plan.deletions.len(), plan.deletions_first), (deletions, deletions_first), "{relogin:?}");
         assert_eq!(reasons(&plan)[..3], [Reason::Due; 3], "{relogin:?}");
+    }
+}
+
+/// I1, I3.
+#[test]
+fn what_the_user_removed_goes_by_its_content_and_not_too_much_at_once() {
+    let uids: Vec<String> = (0..20).map(|number| format!("u{number}")).collect();
+    let listing = listing(&uids.iter().map(|uid| (&**uid, 10)).collect::<Vec<_>>());
+    let rows: Vec<Row> = (1..).zip(&uids).map(|(id, uid)| delivered(id, uid, 10, 1)).collect();
+    let removed = |ids: &[i64]| Facts {
+        removed: Removed { rows: ids.iter().copied().map(RowId).collect(), is_confirmed: false },
+        ..facts(Retention::default())
+    };
+    let plan = plan_of(&listing, &rows, &removed(&[3, 7]), Evidences::new());
+    assert_eq!((deleted(&plan), plan.unconfirmed_removals), (vec![3, 7], 0));
+    assert_eq!(reasons(&plan)[2], Reason::RemovedLocally);
+    assert_eq!(reasons(&plan).iter().filter(|reason| reason.deletes()).count(), 2);
+
+    let many = removed(&[3, 7, 8, 99]);
+    let plan = plan_of(&listing, &rows, &many, Evidences::new());
+    assert_eq!((deleted(&plan), plan.unconfirmed_removals), (vec![], 3), "one that is not listed does not count");
+    assert!(reasons(&plan).iter().all(|reason| *reason == Reason::AlreadyDelivered));
+    let confirmed = Facts { removed: Removed { is_confirmed: true, ..many.removed.clone() }, ..many };
+    assert_eq!(deleted(&plan_of(&listing, &rows, &confirmed, Evidences::new())), [3, 7, 8]);
+
+    // What other rules delete goes, and by their reason.
+    let large = Retention { larger_than: Some(Octets(9)), ..Retention::default() };
+    let plan = plan_of(&listing, &rows, &Facts { retention: large, ..removed(&[1, 2]) }, Evidences::new());
+    assert!(deleted(&plan).len() == 20 && reasons(&plan).iter().all(|reason| *reason == Reason::TooLarge));
+
+    // Another message, an incomplete listing, and what is in no safety.
+    let evidence = [(MessageNumber(3), Evidence::Header(digest("x")))].into();
+    assert_eq!(deleted(&plan_of(&listing, &rows, &removed(&[3, 7]), evidence)), [7]);
+    let partial = Listing { complete: false, ..listing.clone() };
+    let plan = plan_of(&partial, &rows, &removed(&[3]), Evidences::new());
+    assert_eq!((deleted(&plan), reasons(&plan)[2]), (vec![], Reason::DueButPartial));
+    for state in [RowState::Held, RowState::Untrusted, RowState::Intent] {
+        let mut rows = rows.clone();
+        rows[2].state = state;
+        assert_eq!(deleted(&plan_of(&listing, &rows, &removed(&[3]), Evidences::new())), [0; 0], "{state:?}");
     }
 }

@@ -2,6 +2,7 @@
 //! that decides it.
 
 mod intake;
+mod removal;
 mod retention;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use crate::model::{Timestamp, limits};
 
 pub use intake::{Budget, Intake, Order};
+pub use removal::{absent_for, is_removed, may_delete_removed};
 pub use retention::{Keep, OnServer, Retention, Stay};
 
 /// Seconds that the time since the last run adds to the age of mail.

@@ -65,13 +65,15 @@ pub enum Stay {
     Displaced,
     /// It goes: too large.
     TooLarge,
+    /// It goes: the user removed it from the Maildir. No rule of [`Retention`] says so.
+    RemovedLocally,
 }
 
 impl Stay {
     /// Whether it may be deleted now.
     #[must_use]
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Over | Self::Displaced | Self::TooLarge)
+        matches!(self, Self::Over | Self::Displaced | Self::TooLarge | Self::RemovedLocally)
     }
 
     /// How much longer it stays; `None` where no time says it.
@@ -80,7 +82,7 @@ impl Stay {
         match self {
             Self::Forever | Self::AmongNewest => None,
             Self::For(left) => Some(left),
-            Self::Over | Self::Displaced | Self::TooLarge => Some(Duration::ZERO),
+            Self::Over | Self::Displaced | Self::TooLarge | Self::RemovedLocally => Some(Duration::ZERO),
         }
     }
 }
@@ -230,6 +232,7 @@ mod tests {
             Stay::Over => "o".to_owned(),
             Stay::Displaced => "d".to_owned(),
             Stay::TooLarge => "l".to_owned(),
+            Stay::RemovedLocally => "r".to_owned(),
         };
         stays.iter().map(one).collect()
     }

@@ -56,7 +56,7 @@ impl Action {
     pub fn of(reason: Reason) -> Self {
         match reason {
             Reason::Unknown | Reason::NotYetDelivered | Reason::Unproven | Reason::Troubled => Self::Fetch,
-            Reason::Due | Reason::Displaced | Reason::TooLarge => Self::Delete,
+            Reason::Due | Reason::Displaced | Reason::TooLarge | Reason::RemovedLocally => Self::Delete,
             Reason::AlreadyDelivered
             | Reason::AmongNewest
             | Reason::DueButPartial
@@ -158,6 +158,7 @@ fn why(decided: &Decided, context: &Context<'_>) -> String {
         Reason::Due => "kept long enough",
         Reason::Displaced => "older than the newest that stay",
         Reason::TooLarge => "larger than `delete_larger_than`",
+        Reason::RemovedLocally => "removed from the Maildir",
         Reason::DueButPartial => "due, but the listing is incomplete",
         Reason::Held => "waits in the held Maildir",
         Reason::Untrusted => "what the disk holds of it is not known",

@@ -155,6 +155,18 @@ pub enum Problem {
         /// The age at which it may; 0 is as soon as it was fetched.
         days: u64,
     },
+    /// So many messages were removed from the Maildir that none was deleted for it.
+    UnconfirmedRemovals {
+        /// How many.
+        messages: usize,
+    },
+    /// The Maildir could not be looked through for removed messages, so none was deleted for it.
+    NotLookedThrough {
+        /// Why not.
+        cause: String,
+        /// What that makes of the exit code.
+        exit: Exit,
+    },
     /// Messages that cost sessions their QUIT wait for their next try.
     BackingOff {
         /// How many.

@@ -103,7 +103,7 @@ impl Exit {
             Self::Data => {
                 "the index is broken, lost or no index; a message vanished before it was delivered; two files claim one \
                  delivery; a target will never take a message, or it is not known whether it has it; a held message is \
-                 damaged"
+                 damaged; more messages were removed from the Maildir than are deleted without `--confirm`"
             }
             Self::UnknownHost => "the server's name has no address",
             Self::Unavailable => {
@@ -160,8 +160,9 @@ impl Problem {
             | Self::Unidentified { .. }
             | Self::Rejected { .. }
             | Self::InDoubt { .. }
+            | Self::UnconfirmedRemovals { .. }
             | Self::Damaged { .. } => Exit::Data,
-            Self::Held { exit, .. } => *exit,
+            Self::Held { exit, .. } | Self::NotLookedThrough { exit, .. } => *exit,
             Self::Untrusted { .. } | Self::TooBig { .. } | Self::QuitWithheld { .. } => Exit::Io,
             Self::BackingOff { .. } => Exit::TryLater,
             Self::Oversize { .. }

@@ -283,6 +283,10 @@ fn what_happened(problem: &Problem) -> String {
             format!("{} larger than {most} not fetched, as `max_size` says", counted(*messages))
         }
         Problem::Expires { days } => expires(*days),
+        Problem::UnconfirmedRemovals { messages } => {
+            format!("{} removed from the Maildir; so many are not deleted on the server unasked", counted(*messages))
+        }
+        Problem::NotLookedThrough { cause, .. } => format!("nothing counts as removed from the Maildir: {cause}"),
         Problem::BackingOff { messages } => {
             format!("{} broke earlier sessions, and waited in this run", counted(*messages))
         }
@@ -333,6 +337,12 @@ fn what_to_do(problem: &Problem) -> &'static str {
         }
         Problem::Expires { days: 0 } => "have backups of your copies, or ask the provider; this is told once",
         Problem::Expires { .. } => "nothing to do where your own copies are enough; this is told once",
+        Problem::UnconfirmedRemovals { .. } => {
+            "look whether all folders of the Maildir are there; if you removed them, run `fetchonce fetch --confirm ACCOUNT`"
+        }
+        Problem::NotLookedThrough { .. } => {
+            "mend that folder; until then nothing is deleted because of `delete_when_removed_locally`"
+        }
         Problem::BackingOff { .. } => {
             "nothing to do: each is asked for again later, by itself; `fetchonce seen skip ACCOUNT UID` gives one up"
         }

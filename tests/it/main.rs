@@ -28,6 +28,7 @@ mod mbox;
 mod paths;
 mod permissions;
 mod programs;
+mod removed;
 mod retention;
 mod routes;
 mod shells;

@@ -88,6 +88,7 @@ impl Scenario {
             credentials: Credentials { user: "alice".into(), password: "secret".to_owned().into() },
             tracer: None,
             retention: self.retention,
+            removed_locally: None,
             routes: self.routes.clone(),
             explain: false,
             deliver: Some(Destination {

@@ -87,7 +87,7 @@ pub static FILE: [Key; 4] = [
 ];
 
 /// The keys of an account.
-pub static ACCOUNT: [Key; 26] = [
+pub static ACCOUNT: [Key; 27] = [
     Key {
         name: "server",
         value: "`\"pop.example.com\"`",
@@ -197,6 +197,14 @@ pub static ACCOUNT: [Key; 26] = [
         missing: Missing::Words("none is too large"),
         meaning: "A larger message is deleted once it is delivered, whatever keeps it.",
         other_words: &["limitflush", "delete_bigger_than"],
+    },
+    Key {
+        name: "delete_when_removed_locally",
+        value: "`true` or `false`",
+        missing: Missing::Value("false"),
+        meaning: "A message that you removed from the Maildir is deleted on the server too, whatever keeps it. Only with a \
+                  single Maildir, without `route` and `trace_headers`.",
+        other_words: &[],
     },
     Key {
         name: "max_size",

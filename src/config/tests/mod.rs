@@ -179,6 +179,7 @@ fn mistakes_in_an_account_are_named_and_explained() {
         ("keep_bytes = \"500\"", "account.work.keep_bytes: expected a size with its unit", "keep_bytes", "25 MB"),
         ("delete_larger_than = \"0 MB\"", "must be more than nothing", "delete_larger_than", "25 MB"),
         ("keep = \"forever\"\nkeep_newest = 5", "account.work.keep: what stays for ever", "keep", "leave out `keep`"),
+        ("delete_when_removed_locally = 1", "must be true or false", "delete_when_removed_locally", "without quotes"),
         ("max_size = \"big\"", "account.work.max_size: expected a size with its unit", "max_size", "1.5 GiB"),
         ("order = \"newst\"", "expected \"oldest\", \"newest\" or \"smallest\"", "order", "did you mean \"newest\"?"),
         ("order = \"\"", "account.work.order: expected \"oldest\"", "order", ""),
@@ -196,6 +197,28 @@ fn mistakes_in_an_account_are_named_and_explained() {
         assert_eq!(error.key(), Some(format!("account.work.{key}").as_str()), "{line}");
         assert!(error.hint().unwrap_or_default().contains(hint), "{line}: {:?}", error.hint());
         assert_eq!((error.kind(), error.line()), (ConfigErrorKind::Invalid, Some(2)), "{line}");
+    }
+}
+
+/// Elsewhere than in a single Maildir nobody can tell what was removed.
+#[test]
+fn removals_are_followed_from_a_single_maildir_alone() {
+    assert!(!with("").unwrap().delete_when_removed_locally);
+    assert!(with("delete_when_removed_locally = true").unwrap().delete_when_removed_locally);
+    for account in [
+        "deliver = 'mbox:inbox'",
+        "deliver = 'eml:Archive'",
+        "deliver = ['maildir:Mail', 'maildir:Copy']",
+        "deliver = 'maildir:Mail'\ntrace_headers = ['Received']",
+        "deliver = 'maildir:Mail'\nroute = [{ larger_than = '5 MB', deliver = 'maildir:Large' }]",
+    ] {
+        let file = |value| {
+            format!("[account.work]\nserver = 'h'\nuser = 'a'\n{account}\ndelete_when_removed_locally = {value}\n")
+        };
+        let error = read(&file("true")).unwrap_err();
+        assert!(error.to_string().contains("only of a single Maildir"), "{account}: {error}");
+        assert_eq!(error.key(), Some("account.work.delete_when_removed_locally"));
+        assert!(read(&file("false")).is_ok(), "{account}");
     }
 }
 
