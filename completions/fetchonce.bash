@@ -65,7 +65,7 @@ _fetchonce() {
 
     case "${cmd}" in
         fetchonce)
-            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --limit-bytes --limit-time --relogin --until-drained --order --max-size --as-new --quiet --verbose --json --into --keep --keep-newest --keep-bytes --delete-larger-than --password-command --ca-file --tls --allow-cleartext --log-level --log-to --trace --help --version fetch list check status account seen demo man completions"
+            opts="-q -v -h -V --config --state-dir --dry-run --jobs --limit --limit-bytes --limit-time --relogin --until-drained --order --max-size --confirm --as-new --quiet --verbose --json --into --keep --keep-newest --keep-bytes --delete-larger-than --password-command --ca-file --tls --allow-cleartext --log-level --log-to --trace --help --version fetch list check status account seen demo man completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -399,7 +399,7 @@ _fetchonce() {
             return 0
             ;;
         fetchonce__subcmd__fetch)
-            opts="-q -v -h --dry-run --jobs --limit --limit-bytes --limit-time --relogin --until-drained --order --max-size --as-new --quiet --verbose --json --into --keep --keep-newest --keep-bytes --delete-larger-than --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
+            opts="-q -v -h --dry-run --jobs --limit --limit-bytes --limit-time --relogin --until-drained --order --max-size --confirm --as-new --quiet --verbose --json --into --keep --keep-newest --keep-bytes --delete-larger-than --password-command --ca-file --tls --allow-cleartext --config --state-dir --log-level --log-to --trace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

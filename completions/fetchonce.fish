@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fetchonce_global_optspecs
-    string join \n config= state-dir= dry-run jobs= limit= limit-bytes= limit-time= relogin= until-drained order= max-size= as-new q/quiet v/verbose json into= keep= keep-newest= keep-bytes= delete-larger-than= password-command= ca-file= tls= allow-cleartext log-level= log-to= trace= h/help V/version
+    string join \n config= state-dir= dry-run jobs= limit= limit-bytes= limit-time= relogin= until-drained order= max-size= confirm as-new q/quiet v/verbose json into= keep= keep-newest= keep-bytes= delete-larger-than= password-command= ca-file= tls= allow-cleartext log-level= log-to= trace= h/help V/version
 end
 
 function __fish_fetchonce_needs_command
@@ -55,6 +55,7 @@ journald\t''"
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l dry-run -d 'Show what would be done with each message, and change nothing, here or on the server'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l until-drained -d 'Open one session after another until nothing new is listed'
+complete -c fetchonce -n "__fish_fetchonce_needs_command" -l confirm -d 'Delete on the server what was removed from the Maildir, however much that is; see `delete_when_removed_locally`'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s q -l quiet -d 'Tell only what went wrong'
 complete -c fetchonce -n "__fish_fetchonce_needs_command" -s v -l verbose -d 'Tell each step'
@@ -102,6 +103,7 @@ journald\t''"
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l trace -d 'Append what is said on each connection to a file of yours, without passwords and mail' -r -F
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l dry-run -d 'Show what would be done with each message, and change nothing, here or on the server'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l until-drained -d 'Open one session after another until nothing new is listed'
+complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l confirm -d 'Delete on the server what was removed from the Maildir, however much that is; see `delete_when_removed_locally`'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -l as-new -d 'Fetch a mailbox anew, although another account here has fetched it: its mail comes a second time'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s q -l quiet -d 'Tell only what went wrong'
 complete -c fetchonce -n "__fish_fetchonce_using_subcommand fetch" -s v -l verbose -d 'Tell each step'

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{ContentId, Digest, Octets};
 
-/// Header fields that servers add or rewrite: not part of a message's identity.
-const VOLATILE_FIELDS: [&[u8]; 5] = [b"status", b"x-status", b"x-uidl", b"x-uid", b"x-keywords"];
+/// Header fields that servers add or rewrite: not part of a message's identity. In lower case.
+pub const VOLATILE_FIELDS: [&[u8]; 5] = [b"status", b"x-status", b"x-uidl", b"x-uid", b"x-keywords"];
 
 /// Turns un-stuffed message octets into the stored form and takes their digests on the way.
 #[derive(Default)]

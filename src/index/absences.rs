@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Index, IndexError};
-use crate::model::{DeliveryId, RowId};
+use crate::model::{DeliveryId, Digest, RowId};
 
 /// A delivered message that was still listed, and its file in a Maildir.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,27 +13,31 @@ pub struct Lying {
     pub row: RowId,
     /// The unique part of its file name.
     pub delivery: DeliveryId,
+    /// Its strong fingerprint.
+    pub header: Digest,
     /// For how long it was absent when the Maildir was last looked through; `None` where it was there.
     pub absent_for: Option<Duration>,
 }
 
 impl Index<'_> {
-    /// The delivered messages that are listed, and whose file was put into this target: straight, or out of the spool.
+    /// The delivered messages that are listed, and whose file was put into this target as they are: straight, or out of the
+    /// spool.
     pub fn lying_in(&self, target: i64) -> Result<Vec<Lying>, IndexError> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT message.id, coalesce(delivery.name, message.delivery), message.absent_for
+                "SELECT message.id, coalesce(delivery.name, message.delivery), header_hash, message.absent_for
                    FROM message LEFT JOIN delivery ON delivery.parcel = message.delivery
-                        AND delivery.target = ?1 AND delivery.state = 'delivered'
+                        AND delivery.target = ?1 AND delivery.state = 'delivered' AND prefix = x''
                   WHERE message.state = 'delivered' AND message.gone IS NULL
                     AND (message.target = ?1 OR delivery.name IS NOT NULL)
                   ORDER BY message.id",
             )?;
             let read = |sql: &rusqlite::Row<'_>| {
-                let absent_for: Option<u64> = sql.get(2)?;
+                let absent_for: Option<u64> = sql.get(3)?;
                 Ok(Lying {
                     row: RowId(sql.get(0)?),
                     delivery: DeliveryId(sql.get(1)?),
+                    header: Digest(sql.get(2)?),
                     absent_for: absent_for.map(Duration::from_secs),
                 })
             };
