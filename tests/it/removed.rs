@@ -123,6 +123,27 @@ fn a_message_under_another_name_is_not_removed() {
     assert_eq!((on_server(&home), texts.map(|text| has(&home, text))), (MAIL - 2, [false; 2]));
 }
 
+/// Mail that came through the spool, to several targets, is followed as well once the Maildir is the only one.
+#[test]
+fn what_was_delivered_through_the_spool_is_followed_too() {
+    let home = Home::new();
+    for number in on_server(&home)..MAIL {
+        add(&home, number);
+    }
+    let account = home.account("work");
+    let both = account.replace("deliver = \"maildir:Mail-work\"", "deliver = [\"maildir:Mail-work\", \"eml:Copy\"]");
+    assert_ne!(both, account);
+    home.configure(&both);
+    run(&home, 0, &[]).is_fine_and_silent();
+    home.configure(&format!("{account}delete_when_removed_locally = true\n"));
+    fs::remove_file(file_of(&home, "number 9")).unwrap();
+    for hour in [1, 13, 25] {
+        assert_eq!(on_server(&home), MAIL);
+        run(&home, hour, &[]).is_fine_and_silent();
+    }
+    assert_eq!((on_server(&home), has(&home, "number 9"), home.retrieved()), (MAIL - 1, false, MAIL));
+}
+
 #[test]
 fn a_clock_that_leaps_removes_nothing() {
     let home = fetched();

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fetchonce::demo::{Event as ServerEvent, Faults, Maildrop};
-use fetchonce::fetch::{self, Destination, Job, Outcome};
+use fetchonce::demo::{Event as ServerEvent, Faults, Maildrop, Message};
+use fetchonce::fetch::{self, Destination, Job, Outcome, RemovedLocally};
 use fetchonce::index::{Identity, Index};
 use fetchonce::model::{Target, Uid};
 use fetchonce::plan::Rules;
@@ -36,6 +36,8 @@ pub(crate) struct Scenario {
     pub(crate) targets: Vec<Target>,
     /// Which of them a message goes to.
     pub(crate) routes: Routes,
+    /// Whether what readers remove from the Maildir is deleted on the server too, however much that is.
+    pub(crate) follows_removals: bool,
     /// How many messages a rule leaves on the server.
     pub(crate) skipped: usize,
     /// The only target in the runs after the first, where it is configured anew.
@@ -60,6 +62,7 @@ impl Scenario {
             breaks: Vec::new(),
             targets: vec![Target::maildir(MAILDIR)],
             routes: Routes::to_all(0),
+            follows_removals: false,
             skipped: 0,
             later_maildir: None,
             later_server: "localhost",
@@ -88,7 +91,9 @@ impl Scenario {
             credentials: Credentials { user: "alice".into(), password: "secret".to_owned().into() },
             tracer: None,
             retention: self.retention,
-            removed_locally: None,
+            removed_locally: self
+                .follows_removals
+                .then(|| RemovedLocally { maildir: MAILDIR.into(), is_confirmed: true }),
             routes: self.routes.clone(),
             explain: false,
             deliver: Some(Destination {
@@ -134,6 +139,7 @@ pub(crate) fn run(mut world: World, scenario: &Scenario, run: usize, mut setting
     }
     setting.left_out = scenario.left_out;
     setting.retention = scenario.retention;
+    setting.follows_removals = scenario.follows_removals;
     setting.breaks.clone_from(&scenario.breaks);
     trace(|| format!("run {run}: {:?} {:?} {:?}", setting.failure, setting.reader, setting.connections.first()));
     trace(|| format!("  before: {world:#?}"));
@@ -223,6 +229,10 @@ pub(crate) fn run_clean(world: World, scenario: &Scenario, runs_before: usize) -
 /// Checks everything after the clean runs.
 pub(crate) fn check_end(world: World, scenario: &Scenario, runs_before: usize) -> Result<(), Violation> {
     check_delivered(&world, scenario)?;
+    let is_removed = |message: &&Message| world.removed.contains(&Arc::new(stored_form(&message.wire)));
+    if let Some(left) = world.maildrop.messages.iter().find(is_removed).filter(|_| scenario.follows_removals) {
+        return Err(Violation::Undeleted(format!("{left:?}")));
+    }
     let overstaying = overstaying(&scenario.retention, &world.maildrop);
     // Where the orders of arrival, of appearance and of the listing differ, the newest by each may stay.
     let may_stay = scenario.has_odd_order && scenario.keeps_newest();

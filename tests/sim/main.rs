@@ -16,6 +16,7 @@ mod pipe;
 mod places;
 mod random;
 mod regressions;
+mod removed;
 mod routes;
 mod rows;
 mod shared;

@@ -15,6 +15,7 @@ use fetchonce::model::{Locking, Octets, Target, Timestamp};
 use fetchonce::policy::Retention;
 
 use crate::disk::{self, Disk};
+use crate::history::DAY;
 use crate::lmtp::{self, Mailbox};
 use crate::part::Part;
 use crate::places::Layer;
@@ -49,6 +50,8 @@ pub(crate) struct World {
     entropy: (u32, u32),
     /// Stored contents that a mail reader removed for good.
     pub(crate) removed: Part<Vec<Arc<Vec<u8>>>>,
+    /// When the last one was.
+    removed_at: Option<i64>,
     /// What the server expunged at this client's wish.
     pub(crate) expunged: Part<Vec<Message>>,
     /// Messages that were expunged while the durable layer did not hold them.
@@ -82,6 +85,7 @@ impl World {
             now: 1_700_000_000,
             entropy: (0, 0),
             removed: Part::default(),
+            removed_at: None,
             expunged: Part::default(),
             lost_at_expunge: Part::default(),
             wrongly_deleted: Part::default(),
@@ -119,20 +123,26 @@ impl World {
                     self.disk.unlink(&path).expect("the file was just listed");
                     self.disk.settle_inode(inode);
                     self.removed.push(content);
+                    self.removed_at = Some(self.now);
                 }
             }
         }
     }
 
     /// A message that a rule keeps for sure is never deleted; what its age says is not asked here.
-    fn check_dele(&mut self, retention: &Retention, message: &Message) {
+    ///
+    /// Where removals are followed, one that was removed a day ago may go.
+    fn check_dele(&mut self, retention: &Retention, follows_removals: bool, message: &Message) {
         let delivered: Vec<_> = self.targets.iter().map(|target| self.in_target(target, Layer::Durable)).collect();
         let is_delivered = |other: &Message| {
             let stored = stored_form(&other.wire);
             delivered.iter().all(|contents| contents.iter().any(|content| **content == stored))
         };
         let Some(at) = self.maildrop.messages.iter().position(|stored| stored == message) else { return };
-        if is_kept(retention, &self.maildrop, at, is_delivered) {
+        let is_removed = follows_removals
+            && self.removed_at.is_some_and(|at| self.now >= at + DAY)
+            && self.removed.iter().any(|content| **content == stored_form(&message.wire));
+        if !is_removed && is_kept(retention, &self.maildrop, at, is_delivered) {
             self.wrongly_deleted.push(message.clone());
         }
     }
@@ -210,6 +220,7 @@ pub(crate) struct Shared {
     breaks: Vec<Break>,
     answers: VecDeque<Answer>,
     retention: Retention,
+    follows_removals: bool,
     /// Whether this run has written to standard output.
     output_begun: bool,
     /// Whether a message broke off there.
@@ -283,6 +294,7 @@ pub(crate) struct Setting {
     pub(crate) answers: Vec<Answer>,
     /// What the checkers hold the deletions to.
     pub(crate) retention: Retention,
+    pub(crate) follows_removals: bool,
 }
 
 impl SimHost {
@@ -308,6 +320,7 @@ impl SimHost {
             breaks: setting.breaks,
             answers: setting.answers.into(),
             retention: setting.retention,
+            follows_removals: setting.follows_removals,
             output_begun: false,
             output_given_up: false,
         };
@@ -744,8 +757,8 @@ impl Write for SimWire {
             if let ServerEvent::Dele(message) = &event
                 && self.is_in_order
             {
-                let retention = shared.retention;
-                shared.world.check_dele(&retention, message);
+                let (retention, follows_removals) = (shared.retention, shared.follows_removals);
+                shared.world.check_dele(&retention, follows_removals, message);
             }
             self.broken |= shared.breaks.iter().any(|broken| broken.hits(&event));
             shared.log.push(event);
