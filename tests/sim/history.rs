@@ -139,7 +139,7 @@ pub(crate) fn run(mut world: World, scenario: &Scenario, run: usize, mut setting
     }
     setting.left_out = scenario.left_out;
     setting.retention = scenario.retention;
-    setting.follows_removals = scenario.follows_removals;
+    setting.removals_after = scenario.follows_removals.then_some(DAY);
     setting.breaks.clone_from(&scenario.breaks);
     trace(|| format!("run {run}: {:?} {:?} {:?}", setting.failure, setting.reader, setting.connections.first()));
     trace(|| format!("  before: {world:#?}"));

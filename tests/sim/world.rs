@@ -15,7 +15,6 @@ use fetchonce::model::{Locking, Octets, Target, Timestamp};
 use fetchonce::policy::Retention;
 
 use crate::disk::{self, Disk};
-use crate::history::DAY;
 use crate::lmtp::{self, Mailbox};
 use crate::part::Part;
 use crate::places::Layer;
@@ -131,16 +130,15 @@ impl World {
 
     /// A message that a rule keeps for sure is never deleted; what its age says is not asked here.
     ///
-    /// Where removals are followed, one that was removed a day ago may go.
-    fn check_dele(&mut self, retention: &Retention, follows_removals: bool, message: &Message) {
+    /// Where removals are followed, one that was removed so many seconds ago may go.
+    fn check_dele(&mut self, retention: &Retention, removals_after: Option<i64>, message: &Message) {
         let delivered: Vec<_> = self.targets.iter().map(|target| self.in_target(target, Layer::Durable)).collect();
         let is_delivered = |other: &Message| {
             let stored = stored_form(&other.wire);
             delivered.iter().all(|contents| contents.iter().any(|content| **content == stored))
         };
         let Some(at) = self.maildrop.messages.iter().position(|stored| stored == message) else { return };
-        let is_removed = follows_removals
-            && self.removed_at.is_some_and(|at| self.now >= at + DAY)
+        let is_removed = self.removed_at.zip(removals_after).is_some_and(|(at, after)| self.now >= at + after)
             && self.removed.iter().any(|content| **content == stored_form(&message.wire));
         if !is_removed && is_kept(retention, &self.maildrop, at, is_delivered) {
             self.wrongly_deleted.push(message.clone());
@@ -220,7 +218,7 @@ pub(crate) struct Shared {
     breaks: Vec<Break>,
     answers: VecDeque<Answer>,
     retention: Retention,
-    follows_removals: bool,
+    removals_after: Option<i64>,
     /// Whether this run has written to standard output.
     output_begun: bool,
     /// Whether a message broke off there.
@@ -294,7 +292,7 @@ pub(crate) struct Setting {
     pub(crate) answers: Vec<Answer>,
     /// What the checkers hold the deletions to.
     pub(crate) retention: Retention,
-    pub(crate) follows_removals: bool,
+    pub(crate) removals_after: Option<i64>,
 }
 
 impl SimHost {
@@ -320,7 +318,7 @@ impl SimHost {
             breaks: setting.breaks,
             answers: setting.answers.into(),
             retention: setting.retention,
-            follows_removals: setting.follows_removals,
+            removals_after: setting.removals_after,
             output_begun: false,
             output_given_up: false,
         };
@@ -757,8 +755,8 @@ impl Write for SimWire {
             if let ServerEvent::Dele(message) = &event
                 && self.is_in_order
             {
-                let (retention, follows_removals) = (shared.retention, shared.follows_removals);
-                shared.world.check_dele(&retention, follows_removals, message);
+                let (retention, removals_after) = (shared.retention, shared.removals_after);
+                shared.world.check_dele(&retention, removals_after, message);
             }
             self.broken |= shared.breaks.iter().any(|broken| broken.hits(&event));
             shared.log.push(event);
