@@ -72,7 +72,9 @@ impl<'r> Runner<'r, '_> {
             facts.removed = Removed::default();
         }
         facts.relogin = facts.relogin.filter(|_| purpose == Purpose::All);
-        let mut foresight = Foresight::new(self.job, &listing, facts.top);
+        let rules = self.job.routes.fingerprint();
+        let left_out = if facts.account_changed { Vec::new() } else { self.index.left_out(rules)? };
+        let mut foresight = Foresight::new(self.job, &listing, facts.top, &left_out);
         // What a session of its own is for was weighed by the session before.
         let asked = (!matches!(purpose, Purpose::Troubled(_))).then_some(&mut foresight);
         let mut seeing = Seeing::default();
@@ -85,6 +87,10 @@ impl<'r> Runner<'r, '_> {
             return Ok(Next::default());
         };
         let fresh = self.commit(&listing, &plan)?;
+        let left_out = foresight.to_remember();
+        if !left_out.is_empty() {
+            self.index.note_left_out(rules, &left_out)?;
+        }
         let mut open = Open {
             session,
             listing,

@@ -43,3 +43,11 @@ ALTER TABLE message ADD COLUMN lost_parcel TEXT;
 ALTER TABLE account ADD COLUMN expire_told INTEGER;
 ALTER TABLE message ADD COLUMN absent_for INTEGER;
 ALTER TABLE account ADD COLUMN looked_at INTEGER;
+
+CREATE TABLE left_out (
+    message INTEGER PRIMARY KEY REFERENCES message,
+    rules   BLOB    NOT NULL,
+    size    INTEGER NOT NULL,
+    epoch   INTEGER NOT NULL,
+    why     TEXT    NOT NULL
+) STRICT;

@@ -250,8 +250,10 @@ impl Index<'_> {
 
 fn mark_gone(db: &Connection, plan: &Plan, listing: ListingId) -> rusqlite::Result<()> {
     let mut statement = db.prepare_cached("UPDATE message SET gone = ?2 WHERE id = ?1")?;
+    let mut forget = db.prepare_cached("DELETE FROM left_out WHERE message = ?1")?;
     for row in &plan.gone {
         statement.execute((row.0, listing.0))?;
+        forget.execute([row.0])?;
     }
     Ok(())
 }

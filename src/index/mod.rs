@@ -7,6 +7,7 @@ mod absences;
 mod account;
 mod deliveries;
 mod journal;
+mod left_out;
 mod messages;
 mod runs;
 
@@ -26,6 +27,7 @@ pub use absences::Lying;
 pub use account::{HELD, Identity, QUARANTINE, Target};
 pub use deliveries::{DeliveryState, Finding, HeldParcel, Journal, PromiseRecord};
 pub use journal::{IntentRecord, Journaled, Placed};
+pub use left_out::LeftOut;
 pub use messages::Totals;
 pub use runs::Run;
 

@@ -86,6 +86,15 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_unsettled ON delivery (state) WHERE state IN ('intent', 'untrusted', 'in_doubt');
 
+-- New messages that a rule leaves on the server by what their header says, so that it is asked for once.
+CREATE TABLE left_out (
+    message INTEGER PRIMARY KEY REFERENCES message,
+    rules   BLOB    NOT NULL,                  -- which rules said so: others ask anew
+    size    INTEGER NOT NULL,                  -- as it was listed,
+    epoch   INTEGER NOT NULL,                  -- and in which epoch
+    why     TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE run (
     id          INTEGER PRIMARY KEY,
     started_at  INTEGER NOT NULL,

@@ -13,9 +13,11 @@ use std::fmt;
 
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::header::Header;
-use crate::model::{Octets, escaped, limits};
+use crate::model::{Digest, Octets, escaped, limits};
 
 pub use foreseen::{Foreseen, SeenField};
 pub use pattern::Pattern;
@@ -105,7 +107,7 @@ pub struct Delivery {
 }
 
 /// Why a message goes where it goes.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Why {
     /// The rules that took it, counted from 1: several where a field has several addresses.
     pub rules: Vec<usize>,
@@ -155,6 +157,12 @@ impl Routes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// What tells these rules from all others, as long as the program stays the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
+        Digest(Sha256::digest(format!("{} {self:?}", env!("CARGO_PKG_VERSION"))).into())
     }
 
     /// What becomes of a message with this header and, where it is known, this size.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use fetchonce::demo::{Event, Faults};
+use fetchonce::demo::{Event, Faults, Message};
 use fetchonce::model::Octets;
 use serde_json::Value;
 
@@ -169,6 +169,47 @@ fn rules_choose_a_target_or_skip_before_anything_is_downloaded() {
     home.run(&["-q"]).is_fine_and_silent();
     holds(&home, "Mail-work", &[PLAIN, SPAM, &large]);
     assert_eq!(on_server(&home), 0);
+}
+
+/// I6: as long as the rules, the size and the unique-id are the same, and the message did not leave the listing.
+#[test]
+fn the_header_of_what_is_skipped_is_asked_for_once() {
+    let home = home(&[PLAIN, SPAM], RULES);
+    let tops_of = |words: &[&str]| {
+        let before = asked(&home, "TOP").len();
+        let ran = home.run(words);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        (ran.out, asked(&home, "TOP").split_off(before))
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(tops_of(&["-q"]).1, ["TOP 1 0", "TOP 2 0"]);
+    assert_eq!(tops_of(&["-q"]).1, none);
+    let (list, tops) = tops_of(&["list"]);
+    assert!(tops.is_empty() && list.contains("skipped by route 1: X-Spam-Flag: YES\n"), "{list}");
+    assert_eq!(tops_of(&["list", "--explain"]).1, ["TOP 2 0"]);
+
+    configure(&home, &RULES.replace("invoice", "receipt"));
+    assert_eq!([tops_of(&["-q"]).1.len(), tops_of(&["-q"]).1.len()], [1, 0]);
+
+    let replace = |with: &[&str]| {
+        let mut maildrop = home.maildrop.lock().unwrap();
+        let uid = maildrop.messages[0].uid.clone();
+        maildrop.messages.truncate(1);
+        let text = with.iter().map(|text| Message::new(b"again", text.as_bytes()));
+        maildrop.messages.extend(text);
+        assert_ne!(uid, b"again");
+    };
+    let longer = format!("{SPAM}longer\n");
+    let other = longer.replace("YES", "NO!");
+    replace(&[SPAM]);
+    assert_eq!(tops_of(&["-q"]).1.len(), 1);
+    replace(&[&longer]);
+    assert_eq!([tops_of(&["-q"]).1.len(), tops_of(&["-q"]).1.len()], [1, 0], "another size");
+    replace(&[]);
+    tops_of(&["-q"]);
+    replace(&[&other]);
+    assert_eq!(tops_of(&["-q"]).1.len(), 1, "it was gone meanwhile");
+    holds(&home, "Mail-work", &[PLAIN, &other]);
 }
 
 #[test]
