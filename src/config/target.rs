@@ -20,7 +20,7 @@ const FOR_SHELLS: &[u8] = b"'\"\\`$|&;<>()*?[]{}";
 const LMTP_PORT: u16 = 24;
 const SMTP_PORT: u16 = 25;
 
-/// Reads the targets of a command line: each text is one, as in [`Words::target`].
+/// Reads the targets of a command line: each text is one, as `deliver` has them.
 pub fn parse_targets(
     texts: &[impl AsRef<OsStr>],
     environment: &Environment,

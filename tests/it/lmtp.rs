@@ -208,6 +208,42 @@ fn i2_i3_what_is_fetched_goes_to_the_mail_server_once_and_waits_for_it() {
     assert_same(&arrived, &sent);
 }
 
+/// The mailbox of a domain, divided by the address in the envelope: one message for two people, one for nobody known, and
+/// one without an address.
+#[test]
+fn a_domain_is_divided_among_the_mailboxes_of_a_mail_server() {
+    let people = ["bob@example.com", "carol@example.com", "postmaster@example.com"];
+    let Some(dovecot) = Dovecot::start(&[&["alice"][..], &people].concat()) else { return };
+    let place = Place::new();
+    place.configure(&Account { password: PASSWORD.to_owned(), ..Account::plain(dovecot.pop3, "none") });
+    let text = fs::read_to_string(place.config()).unwrap();
+    let deliver = text.lines().find(|line| line.starts_with("deliver")).unwrap();
+    let target = |to| format!("deliver = {{ lmtp = {:?}, recipient = \"{to}\" }}", dovecot.lmtp_socket());
+    let route = format!("\n[[account.work.route]]\nrecipient = \"*@example.com\"\n{}\n", target("{recipient}"));
+    let text = text.replace(deliver, &target("postmaster@example.com")) + &route;
+    fs::write(place.config(), text).unwrap();
+    let mail = |envelope: &str| format!("{envelope}Subject: x\n\n{envelope}\n").into_bytes();
+    let for_bob = mail("X-Original-To: Bob@Example.com\n");
+    let for_both = mail("Envelope-To: carol@example.com, bob@example.com\n");
+    let for_nobody = mail("Delivered-To: dave@example.com\n");
+    let unnamed = mail("");
+    dovecot.store("alice", &[for_bob.clone(), for_both.clone(), for_nobody.clone(), unnamed.clone()]);
+
+    let ran = place.fetch();
+    assert_eq!(ran.code(), Some(65), "{ran:?}");
+    assert!(ran.stderr.contains("User doesn't exist: dave@example.com"), "{ran:?}");
+    place.fetch().ok();
+    let arrived = people.map(|user| {
+        let mail = received(&dovecot.maildir(user));
+        mail.iter().map(|message| without_token(message)).collect::<Vec<_>>()
+    });
+    assert_eq!(arrived, [vec![for_bob, for_both.clone()], vec![for_both], vec![unnamed]]);
+    let quarantine = place.state().join("quarantine/work");
+    let names = names_in(&quarantine.join("new"));
+    let kept: Vec<Vec<u8>> = names.iter().map(|name| fs::read(quarantine.join("new").join(name)).unwrap()).collect();
+    assert_eq!((kept, dovecot.count("alice")), (vec![for_nobody], 0));
+}
+
 fn without_token(message: &[u8]) -> Vec<u8> {
     let end = message.iter().position(|octet| *octet == b'\n').unwrap();
     assert!(message.starts_with(b"X-Fetchonce-Token: "), "{}", message[..end].escape_ascii());
