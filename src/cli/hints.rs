@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
@@ -117,9 +118,7 @@ impl Place {
             TargetError::Io { source, .. } if is_disk_failure(source) => {
                 format!("look after the disk, then {}; what is not delivered is still on the server", self.again)
             }
-            TargetError::Io { path, .. } => {
-                format!("look after the rights of {}, then {}", shown_path(path), self.again)
-            }
+            TargetError::Io { path, source, .. } => self.of_refusal(path, source),
             TargetError::Missing(path) | TargetError::Changed(path) if !self.is_configured(path) => {
                 format!(
                     "mount it or bring it back from a backup, then {}: deliveries there were interrupted; if it is gone \
@@ -187,7 +186,7 @@ impl Place {
             MtaFailure::Connect(ConnectError::Refused { .. }) => {
                 format!("look whether the mail server runs, and at its port; then {again}: the mail waits for it")
             }
-            MtaFailure::Socket { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            MtaFailure::Socket { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
                 format!("look after the rights of {}: this user must be allowed to write to it", shown_path(path))
             }
             MtaFailure::Socket { .. } => {
@@ -220,6 +219,15 @@ impl Place {
         }
     }
 
+    fn of_refusal(&self, path: &Path, source: &io::Error) -> String {
+        match source.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => {
+                format!("mount the file system of {} for writing, then {}", shown_path(path), self.again)
+            }
+            _ => format!("look after the rights of {}, then {}", shown_path(path), self.again),
+        }
+    }
+
     fn of_mbox(&self, error: &MboxError) -> String {
         let again = &self.again;
         match error {
@@ -235,9 +243,7 @@ impl Place {
             MboxError::Open(SharedError::Refused { .. }) => {
                 "name a plain file of this user; another one may be a trap, so no mail is written to it".to_owned()
             }
-            MboxError::Open(SharedError::Io { path, .. }) => {
-                format!("look after the rights of {}, then {again}", shown_path(path))
-            }
+            MboxError::Open(SharedError::Io { path, source, .. }) => self.of_refusal(path, source),
             MboxError::NoFolder(path) => {
                 format!("mount the file system of {}, or make its folder; then {again}", shown_path(path))
             }

@@ -30,6 +30,10 @@ struct Refusals {
 }
 
 impl Refusals {
+    fn of_stopped(why: Option<(String, Exit)>) -> Self {
+        why.map_or_else(Self::default, |(cause, exit)| Self { cause, exit, is_over: true, ..Self::default() })
+    }
+
     fn add(&mut self, messages: usize, error: &TargetError) {
         self.messages += messages;
         self.in_a_row += 1;
@@ -159,7 +163,7 @@ impl Runner<'_, '_> {
         parcels: &mut [HeldParcel],
         waiting: &[usize],
     ) -> Result<Option<TargetError>, FetchError> {
-        let mut refusals = Refusals::default();
+        let mut refusals = Refusals::of_stopped(targets.why_stopped(target));
         let mut disk_failure = None;
         let size = targets.deliver(self.index, target)?.batch().max(1);
         for chunk in waiting.chunks(size) {
@@ -185,10 +189,10 @@ impl Runner<'_, '_> {
             }
         }
         if refusals.messages > 0 {
-            if refusals.is_over {
-                targets.stop(target);
+            let Refusals { messages, cause, exit, is_over, .. } = refusals;
+            if is_over {
+                targets.stop(target, &cause, exit);
             }
-            let Refusals { messages, cause, exit, .. } = refusals;
             self.problem(Problem::Held { target: targets.name(self.index, target)?, messages, cause, exit });
         }
         Ok(disk_failure)
@@ -215,7 +219,10 @@ impl Runner<'_, '_> {
         let offered = chunk.iter().zip(&sources).zip(prefixes);
         let offered: Vec<Parcel<'_>> =
             offered.map(|((at, source), prefix)| parcel_of(&parcels[*at], source, prefix)).collect();
-        targets.count_run(self.index, target)?;
+        match targets.count_run(self.index, target) {
+            Err(FetchError::Target(error)) => return Ok(Err(error)),
+            result => result?,
+        }
         let prepared = match targets.deliver(self.index, target)?.prepare(&offered) {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(error)),

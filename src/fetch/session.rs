@@ -110,7 +110,7 @@ impl<'r> Runner<'r, '_> {
         }
         self.stage = Stage::Fetching;
         let result = self.fetch_all(&mut open, targets, &plan);
-        let again = self.goes_on(&open) && !targets.is_any_stopped();
+        let again = self.goes_on(&open) && !targets.are_all_stopped();
         match result {
             Ok(()) | Err(FetchError::NoSpace { .. }) => {
                 self.delete_what_came(&mut open)?;
@@ -364,7 +364,7 @@ impl<'r> Runner<'r, '_> {
     ) -> Result<(), FetchError> {
         open.copies = copies_to_fetch(&open.listing, plan);
         for (at, fetch) in plan.fetches.iter().enumerate() {
-            if targets.is_any_stopped() || self.is_time_up() {
+            if targets.are_all_stopped() || self.is_time_up() {
                 let left = within_limit(&plan.fetches[at..]);
                 self.summary.planned = self.summary.planned.saturating_sub(left);
                 break;

@@ -21,6 +21,7 @@ use crate::header::Header;
 use crate::host::Host;
 use crate::index::{HELD, HeldParcel, Index, QUARANTINE, Target as Recorded};
 use crate::model::{FileStyle, FolderTarget, InDoubt, MboxTarget, MtaTarget, Target, limits, shown_path};
+use crate::report::Exit;
 use crate::route::{Delivery, Route};
 
 const EML: &str = "eml";
@@ -49,8 +50,8 @@ struct Opened<'h> {
     folder: Option<MarkedFolder<'h>>,
     /// Whether the generation was counted up in this run.
     counted: bool,
-    /// Whether it takes nothing more in this run.
-    stopped: bool,
+    /// Why it is offered nothing more in this run.
+    stopped: Option<(String, Exit)>,
 }
 
 impl<'h> Targets<'h> {
@@ -92,7 +93,7 @@ impl<'h> Targets<'h> {
             return Ok(id);
         }
         let deliver = self.deliverer(target)?;
-        let opened = Opened { recorded, deliver, maildir: None, folder: None, counted: false, stopped: false };
+        let opened = Opened { recorded, deliver, maildir: None, folder: None, counted: false, stopped: None };
         self.open.insert(id, opened);
         Ok(id)
     }
@@ -155,15 +156,20 @@ impl<'h> Targets<'h> {
     }
 
     /// Nothing more is offered to a target in this run.
-    pub(super) fn stop(&mut self, id: i64) {
+    pub(super) fn stop(&mut self, id: i64, cause: &str, exit: Exit) {
         if let Some(opened) = self.open.get_mut(&id) {
-            opened.stopped = true;
+            opened.stopped = Some((cause.to_owned(), exit));
         }
     }
 
-    /// Whether a target takes nothing more in this run: then nothing more is fetched either.
-    pub(super) fn is_any_stopped(&self) -> bool {
-        self.open.values().any(|opened| opened.stopped)
+    /// Why nothing more is offered to a target in this run.
+    pub(super) fn why_stopped(&self, id: i64) -> Option<(String, Exit)> {
+        self.open.get(&id)?.stopped.clone()
+    }
+
+    /// Whether all take nothing more in this run: then nothing more is fetched either.
+    pub(super) fn are_all_stopped(&self) -> bool {
+        self.configured.iter().all(|id| self.open.get(id).is_some_and(|opened| opened.stopped.is_some()))
     }
 
     /// The quarantine, where it was used in this run.
@@ -308,7 +314,7 @@ impl<'h> Targets<'h> {
             let opened = if recorded.kind == MBOX {
                 // The journal holds the dialect; how it is locked is what programs agree on where nobody says otherwise.
                 let deliver = self.deliverer(&Target::Mbox(MboxTarget::new(&recorded.path)))?;
-                Opened { recorded, deliver, maildir: None, folder: None, counted: false, stopped: false }
+                Opened { recorded, deliver, maildir: None, folder: None, counted: false, stopped: None }
             } else {
                 open_known(self.host, index, &FolderTarget::new(&recorded.path), recorded)?
             };
@@ -339,7 +345,7 @@ impl<'h> Store<'h> {
             Self::Maildir(maildir) => (Box::new(Files::new(host, maildir.clone())), Some(maildir)),
             Self::Eml(eml) => (Box::new(Files::new(host, eml)), None),
         };
-        Opened { recorded, deliver, maildir, folder, counted: false, stopped: false }
+        Opened { recorded, deliver, maildir, folder, counted: false, stopped: None }
     }
 }
 

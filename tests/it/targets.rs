@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
+
+use crate::support::disk::SmallDisk;
 use crate::support::home::Home;
 
 /// The account `work`, with the line `deliver` as given.
@@ -246,4 +249,58 @@ fn a_message_in_doubt_goes_to_the_new_targets_where_the_old_one_is_gone() {
     assert!(ran.code == Some(0) && ran.err.contains(&told), "{ran:?}");
     assert_eq!(home.mail("Other"), Home::all_samples());
     home.run(&[]).is_fine_and_silent();
+}
+
+/// How often each of the large messages is in the files below a folder.
+fn large_below(folder: &Path) -> [usize; LARGE] {
+    let mut folders = vec![folder.to_owned()];
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() { folders.push(path) } else { text += &String::from_utf8_lossy(&fs::read(path).unwrap()) }
+        }
+    }
+    std::array::from_fn(|number| text.matches(&format!("large {number}\n")).count())
+}
+
+const LARGE: usize = 5;
+
+/// I2, I3, I4: a disk that fills up under one of two targets, and one that can no longer be written.
+#[test]
+fn a_full_and_a_read_only_disk_delay_one_target_and_cost_nothing() {
+    for (kind, name) in [("maildir", "Mail"), ("eml", "Archive"), ("mbox", "inbox")] {
+        let home = Home::new();
+        home.maildrop.lock().unwrap().messages.clear();
+        let Some(disk) = SmallDisk::mount(home.path("disk"), "1m", geteuid().as_raw()) else { return };
+        home.configure(&format!(
+            "{}keep = \"none\"\n",
+            deliver(&home, &format!(r#"["{kind}:disk/{name}", "eml:Copy"]"#))
+        ));
+        let add = |number: usize| {
+            let text = format!("Subject: large {number}\n\n{}", "some text in a line\n".repeat(15_000));
+            home.maildrop.lock().unwrap().add(text.as_bytes());
+        };
+        let left = || home.maildrop.lock().unwrap().messages.len();
+        add(0);
+        home.run(&[]).is_fine_and_silent();
+        assert_eq!((left(), large_below(&disk.path)), (0, [1, 0, 0, 0, 0]), "{kind}");
+
+        (1..LARGE - 1).for_each(add);
+        let told = format!("{kind}:");
+        home.run(&[]).failed(74, &[&told, "No space left on device", "hint: "]);
+        let there = large_below(&disk.path);
+        let missing = there[..LARGE - 1].iter().filter(|count| **count == 0).count();
+        assert!(missing > 0 && left() == missing, "{kind}: {there:?}, and {} on the server", left());
+        assert_eq!(large_below(&home.path("Copy")), [1, 1, 1, 1, 0], "{kind}");
+
+        disk.change("size=8m,ro");
+        add(LARGE - 1);
+        home.run(&[]).failed(73, &[&told, "Read-only file system", "hint: mend that target"]);
+        assert_eq!((large_below(&disk.path), left()), (there, missing + 1), "{kind}");
+        assert_eq!(large_below(&home.path("Copy")), [1; LARGE], "{kind}");
+        disk.change("rw");
+        home.run(&[]).is_fine_and_silent();
+        assert_eq!((left(), large_below(&disk.path)), (0, [1; LARGE]), "{kind}");
+        assert_eq!((large_below(&home.path("Copy")), home.retrieved()), ([1; LARGE], LARGE), "{kind}");
+    }
 }

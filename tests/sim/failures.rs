@@ -1,13 +1,14 @@
 //! A disk that fails and a target that refuses, at every step.
 
 use fetchonce::demo::{BadMessage, Event as ServerEvent, Faults, Maildrop, MessageFault};
+use fetchonce::model::{FolderTarget, Target};
 use fetchonce::policy::Keep;
-use fetchonce::report::Problem;
+use fetchonce::report::{Exit, Problem};
 
 use crate::KEEPS;
 use crate::explore::{Explorer, aftermath, maildrop, steps};
 use crate::history::{CLEAN_RUNS, Scenario, check_end, repair, run, run_clean};
-use crate::world::{Failure, Setting, World};
+use crate::world::{Failure, MAILDIR, OTHER_MAILDIR, Setting, World};
 
 fn run_failing(scenario: &Scenario, messages: usize, failure: Failure, take_snapshots: bool) -> crate::history::Ran {
     let setting = Setting { failure: Some(failure), take_snapshots, ..Setting::default() };
@@ -21,26 +22,50 @@ fn an_io_error_at_any_step_loses_and_doubles_nothing() {
     for keep in KEEPS {
         let mail = maildrop(2, false);
         let scenario = Scenario::new(keep, &mail);
-        for step in 0..steps(&mail, &scenario) {
-            let ran = run_failing(&scenario, 2, Failure::Disk(step), false);
-            let Some(connections) = ran.failed_at else { continue };
-            let outcome = ran.outcome.expect("the index opens");
-            assert!(outcome.error.is_some(), "{keep:?} step {step}: an I/O error was ignored");
-            let quits = ran.log.iter().filter(|event| **event == ServerEvent::Command("QUIT".into())).count();
-            assert_eq!(quits, 0, "{keep:?} step {step}, after {connections} connections");
-            let mut world = ran.world;
-            if outcome.problems.iter().any(|problem| matches!(problem, Problem::Untrusted { .. })) {
-                untrusted += 1;
-                world = stays_untrusted_until_repaired(world, &scenario);
-            }
-            for clean in 0..CLEAN_RUNS {
-                world =
-                    run_clean(world, &scenario, 10 + clean).unwrap_or_else(|v| panic!("{keep:?} step {step}: {v:?}"));
-            }
-            assert_eq!(check_end(world, &scenario, 20), Ok(()), "{keep:?} step {step}");
-        }
+        untrusted += fail_at_each_step(&scenario, &mail);
     }
     assert!(untrusted > 0, "no failure came after a rename");
+}
+
+/// The same of every target, and of the spool.
+#[test]
+fn an_io_error_on_the_way_through_the_spool_loses_and_doubles_nothing() {
+    let eml = Target::Eml(FolderTarget::new("/home/Archive"));
+    let targets = [vec![Target::maildir(MAILDIR), Target::maildir(OTHER_MAILDIR)], vec![eml]];
+    for (targets, keep) in targets.iter().flat_map(|targets| [Keep::Forever, Keep::None].map(|keep| (targets, keep))) {
+        let mail = maildrop(2, false);
+        let scenario = Scenario { targets: targets.clone(), ..Scenario::new(keep, &mail) };
+        fail_at_each_step(&scenario, &mail);
+    }
+}
+
+fn fail_at_each_step(scenario: &Scenario, mail: &Maildrop) -> usize {
+    let keep = scenario.retention.keep;
+    let mut untrusted = 0;
+    for step in 0..steps(mail, scenario) {
+        let ran = run_failing(scenario, 2, Failure::Disk(step), false);
+        let Some(connections) = ran.failed_at else { continue };
+        let outcome = ran.outcome.expect("the index opens");
+        let is_told = outcome.error.is_some() || outcome.problems.iter().any(|problem| problem.exit() == Exit::Io);
+        assert!(is_told, "{keep:?} step {step}: an I/O error was ignored");
+        let quits = ran.log.iter().filter(|event| **event == ServerEvent::Command("QUIT".into())).count();
+        // What a target of several refuses lies in the spool.
+        assert_eq!(
+            quits,
+            usize::from(outcome.error.is_none()),
+            "{keep:?} step {step}, after {connections} connections"
+        );
+        let mut world = ran.world;
+        if outcome.problems.iter().any(|problem| matches!(problem, Problem::Untrusted { .. })) {
+            untrusted += 1;
+            world = stays_untrusted_until_repaired(world, scenario);
+        }
+        for clean in 0..CLEAN_RUNS {
+            world = run_clean(world, scenario, 10 + clean).unwrap_or_else(|v| panic!("{keep:?} step {step}: {v:?}"));
+        }
+        assert_eq!(check_end(world, scenario, 20), Ok(()), "{keep:?} step {step}");
+    }
+    untrusted
 }
 
 fn stays_untrusted_until_repaired(world: World, scenario: &Scenario) -> World {

@@ -30,6 +30,13 @@ impl SmallDisk {
         Some(Self { path })
     }
 
+    /// Mounts it anew with other options, such as `ro`.
+    pub(crate) fn change(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let status = Command::new(program("mount").unwrap()).args(["-o", &options]).arg(&self.path).status().unwrap();
+        assert!(status.success(), "{options}");
+    }
+
     pub(crate) fn filler(&self) -> PathBuf {
         self.path.join("filler")
     }
