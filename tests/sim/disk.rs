@@ -232,6 +232,11 @@ impl Disk {
         self.files_below(&self.durable_names, folder).filter_map(|(_, file)| file.durable.clone()).collect()
     }
 
+    /// What a file would hold after the worst power cut.
+    pub(crate) fn durable_content(&self, path: &Path) -> Option<Arc<Vec<u8>>> {
+        self.inodes[self.durable_names.get(path.as_os_str())?].durable.clone()
+    }
+
     /// The file names below a folder.
     pub(crate) fn files(&self, folder: &Path) -> Vec<PathBuf> {
         self.files_below(&self.names, folder).map(|(path, _)| path.into()).collect()

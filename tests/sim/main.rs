@@ -9,6 +9,7 @@ mod explore;
 mod failures;
 mod history;
 mod lmtp;
+mod mailboxes;
 mod mbox;
 mod mta;
 mod part;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fetchonce::model::Target;
 
 use crate::disk::Disk;
+use crate::mailboxes::ours;
 use crate::stdout::messages;
 use crate::world::{MAILDIR, OTHER_MAILDIR, World};
 
@@ -28,6 +29,13 @@ impl Layer {
             Self::Durable => disk.durable_contents(folder),
         }
     }
+
+    fn content(self, disk: &Disk, file: &Path) -> Option<Arc<Vec<u8>>> {
+        match self {
+            Self::Volatile => disk.look(file).map(|(_, content, _)| content),
+            Self::Durable => disk.durable_content(file),
+        }
+    }
 }
 
 impl World {
@@ -40,7 +48,8 @@ impl World {
             Target::Pipe(pipe) => self.in_program(&pipe.argv[0]),
             Target::Lmtp(_) => self.mailbox.messages.clone(),
             Target::Stdout(_) => self.in_reader(),
-            other => panic!("no reader of {other}"),
+            Target::Mbox(mbox) => layer.content(&self.disk, &mbox.path).map_or(vec![], |content| ours(mbox, &content)),
+            Target::Smtp(_) => panic!("no reader of {target}"),
         };
         all.sort();
         all
