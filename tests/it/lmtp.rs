@@ -208,6 +208,40 @@ fn i2_i3_what_is_fetched_goes_to_the_mail_server_once_and_waits_for_it() {
     assert_same(&arrived, &sent);
 }
 
+/// I2, I3, I10: killed at any step, and the script of the documentation drops what comes again.
+#[test]
+fn i2_killed_at_any_step_a_mailbox_that_drops_repeats_has_every_message_once() {
+    let Some(dovecot) = Dovecot::start(&["alice", "bob"]) else { return };
+    let page = include_str!("../../docs/reference/lmtp.md");
+    dovecot.set_sieve("bob", page.split("```sieve\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap());
+    for first in (1..).step_by(23) {
+        let place = Place::new();
+        place.configure(&Account { password: PASSWORD.to_owned(), ..Account::plain(dovecot.pop3, "none") });
+        let text = fs::read_to_string(place.config()).unwrap();
+        let deliver = text.lines().find(|line| line.starts_with("deliver")).unwrap();
+        let target = format!("deliver = {{ lmtp = {:?}, recipient = \"bob\" }}", dovecot.lmtp_socket());
+        fs::write(place.config(), text.replace(deliver, &target)).unwrap();
+        let messages: Vec<Vec<u8>> = (0..3).map(|n| format!("Subject: {first} {n}\n\n{n}\n").into_bytes()).collect();
+        dovecot.store("alice", &messages);
+        let before = dovecot.count("bob");
+        let killed = [first, 41].iter().filter(|step| place.fetch_killed_at(**step).was_killed()).count();
+        for _ in 0..2 {
+            let ran = place.fetch();
+            assert_eq!(ran.code(), Some(0), "killed at {first}: {ran:?}");
+        }
+        assert_eq!((dovecot.count("bob") - before, dovecot.count("alice")), (3, 0), "killed at {first}");
+        let arrived = received(&dovecot.maildir("bob"));
+        for message in messages {
+            let count = arrived.iter().filter(|arrived| without_token(arrived) == message).count();
+            assert_eq!(count, 1, "killed at {first}: {}", message.escape_ascii());
+        }
+        if killed == 0 {
+            assert!(first > 60, "only {first} steps");
+            break;
+        }
+    }
+}
+
 /// The mailbox of a domain, divided by the address in the envelope: one message for two people, one for nobody known, and
 /// one without an address.
 #[test]

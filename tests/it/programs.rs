@@ -282,6 +282,46 @@ fn i3_programs_that_misbehave_cost_no_mail() {
     assert_eq!((home.maildrop.lock().unwrap().messages.len(), home.retrieved()), (0, 7));
 }
 
+/// I8: a program that reads nothing and never ends.
+#[test]
+fn i8_a_program_that_hangs_is_stopped_and_gets_its_mail_later() {
+    let home = Home::new();
+    hand_to(&home, "exec sleep 1000", ", timeout = \"1s\"");
+    let words = ["the program sh was stopped after 1 seconds", "kept safe in the held Maildir", "0 of 1 delivered"];
+    home.run(&["--limit", "1"]).failed(75, &words);
+    assert_eq!(home.maildrop.lock().unwrap().messages.len(), 7);
+    hand_to(&home, TAKE, "");
+    let ran = home.run(&[]);
+    assert!(ran.code == Some(0), "{ran:?}");
+    assert_eq!((taken(&home), home.retrieved()), (Home::all_samples(), 7));
+}
+
+/// I2, I10: killed at any step, a program is given each message, and again one that it was given when fetchonce was killed,
+/// with the same token.
+#[test]
+fn i2_killed_at_any_step_a_program_gets_every_message_and_repeats_have_their_token() {
+    for first in (1..).step_by(19) {
+        let home = Home::new();
+        hand_to(&home, &format!("echo >>\"$0.log\"; {TAKE}"), "");
+        let mut killed = 0;
+        for step in [first, 37] {
+            let mut command = home.command();
+            command.args(["--config", "config.toml"]).env("FETCHONCE_KILL_AT_STEP", step.to_string());
+            killed += usize::from(command.output().unwrap().status.code().is_none());
+        }
+        assert_eq!(home.run(&[]).code, Some(0), "killed at {first}");
+        home.run(&[]).is_fine_and_silent();
+        assert_eq!(taken(&home), Home::all_samples(), "killed at {first}");
+        let calls = fs::read(home.path("taken.log")).unwrap().len();
+        assert!((7..=7 + killed).contains(&calls), "killed at {first}: {calls} calls");
+        assert_eq!(home.maildrop.lock().unwrap().messages.len(), 0, "killed at {first}");
+        if killed == 0 {
+            assert!(first > 60, "only {first} steps");
+            break;
+        }
+    }
+}
+
 /// A program is never left with half a message that ends as a whole one does.
 #[test]
 fn a_program_reads_all_of_the_message_although_fetchonce_is_killed() {
