@@ -1,6 +1,8 @@
 //! The targets of a run: the configured ones, the spool, the quarantine, and the ones that interrupted deliveries name.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -401,6 +403,9 @@ pub(super) fn open_maildir<'h>(
     Ok(Maildir::open(host, &FolderTarget::new(&recorded.path), index.id(), known)?)
 }
 
+/// Of a program without its arguments, as [`Target`] shows it.
 fn recorded_name(recorded: &Recorded) -> String {
-    format!("{}:{}", recorded.kind, shown_path(&recorded.path))
+    let words = recorded.path.as_os_str().as_bytes().split(|octet| *octet == 0);
+    let first = words.map(OsStr::from_bytes).next().unwrap_or_default();
+    format!("{}:{}", recorded.kind, shown_path(Path::new(first)))
 }

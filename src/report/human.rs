@@ -390,6 +390,9 @@ fn messages(count: u64) -> &'static str {
 #[must_use]
 pub fn step(event: &Event<'_>) -> Option<String> {
     Some(match event {
+        Event::Recovered { delivered: 0 } => {
+            "settled an interrupted run: nothing of it is known to be delivered".into()
+        }
         Event::Recovered { delivered } => format!("settled an interrupted run: {} delivered", counted(*delivered)),
         Event::Listed { messages, complete: true } => format!("{} listed", counted(*messages)),
         Event::Listed { messages, complete: false } => format!("{} listed, incompletely", counted(*messages)),

@@ -241,7 +241,7 @@ fn an_index_of_the_first_version_goes_on() {
 fn a_message_in_doubt_goes_to_the_new_targets_where_the_old_one_is_gone() {
     let home = Home::new();
     let program = program(&home, "mda", "cat >\"$0.got\"; kill -9 $PPID");
-    home.configure(&deliver(&home, &format!(r#"{{ pipe = ["{}"], in_doubt = "hold" }}"#, program.display())));
+    home.configure(&deliver(&home, &format!(r#"{{ pipe = ["{}", "-d"], in_doubt = "hold" }}"#, program.display())));
     assert_eq!(home.run(&[]).code, None, "it was killed");
     home.configure(&deliver(&home, "\"maildir:Other\""));
     let ran = home.run(&[]);
