@@ -294,6 +294,7 @@ impl IntakeArgs {
         Intake {
             order: self.order.map_or(rules.order, Order::from),
             max_size: self.max_size.or(rules.max_size),
+            oversize: rules.oversize,
             messages: self.limit.or(rules.messages),
             octets: self.limit_bytes.or(rules.octets),
             time: self.limit_time.or(rules.time),

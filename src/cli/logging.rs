@@ -197,6 +197,7 @@ impl Observer for Log {
             }
             Event::Received(_) | Event::Arrived => {}
             Event::Delivered { uid, octets } => tracing::info!(uid = uid.to_string(), octets = octets.0, "delivered"),
+            Event::Announced { uid } => tracing::info!(uid = uid.to_string(), "announced by its header"),
             Event::Recognised { uid } => tracing::info!(uid = uid.to_string(), "recognised: delivered before"),
             Event::Deleted { messages } => tracing::info!(messages, "deleted on the server"),
             Event::Problem(problem) => told(&human::single(problem, Naming { program: "fetchonce", account })),

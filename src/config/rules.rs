@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::check::Checker;
+use super::check::{Checker, one_of};
 use super::error::{ConfigError, ValueError, nearest};
 use super::raw::{RawAccount, RawRules};
 use super::size::parse_size;
 use super::{LONGEST_TIME, SHORTEST_TIME};
 use crate::model::{Octets, Target};
-use crate::policy::{Intake, Keep, Order, Retention};
+use crate::policy::{Intake, Keep, Order, Oversize, Retention};
 
 /// The rules of what stays, each as the user gave it or did not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -48,9 +48,15 @@ impl Checker<'_> {
     /// What a run takes from the server.
     pub(super) fn intake(&self, raw: &RawRules) -> Result<Intake, ConfigError> {
         let size = |text: &String| parse_size(text);
+        let oversize = |text: &String| match (oversize(text)?, &raw.max_size) {
+            (Oversize::Headers, None) => Err(ValueError::new("nothing is too large without `max_size`")
+                .with_hint("write for example `max_size = \"25 MB\"` beside it")),
+            (oversize, _) => Ok(oversize),
+        };
         Ok(Intake {
             order: self.optional(raw.order.as_ref(), |text| order(text))?.unwrap_or_default(),
             max_size: self.optional(raw.max_size.as_ref(), size)?,
+            oversize: self.optional(raw.oversize.as_ref(), oversize)?.unwrap_or_default(),
             messages: self.optional(raw.limit.as_ref(), |number| count(*number))?,
             octets: self.optional(raw.limit_bytes.as_ref(), size)?,
             time: self.optional(raw.limit_time.as_ref(), |text| parse_time(text))?,
@@ -121,6 +127,10 @@ fn order(text: &str) -> Result<Order, ValueError> {
             None => problem,
         }
     })
+}
+
+fn oversize(text: &str) -> Result<Oversize, ValueError> {
+    one_of(text, &[("skip", Oversize::Skip), ("headers", Oversize::Headers)])
 }
 
 /// A length of time in words, such as `30s` or `1h 30m`.

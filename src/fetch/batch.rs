@@ -61,6 +61,19 @@ impl Batch {
 }
 
 impl Runner<'_, '_> {
+    /// What is free where mail goes, and what so many octets need with the floor that stays free. A full disk ends the run.
+    pub(super) fn free_space(
+        &self,
+        targets: &mut Targets<'_>,
+        target: i64,
+        size: Octets,
+    ) -> Result<(Octets, Octets), FetchError> {
+        let floor = limits::FREE_SPACE_FLOOR_OCTETS;
+        let free = targets.get(self.index, target)?.folder().free_space()?;
+        let needed = Octets(size.0.saturating_add(floor));
+        if free.0 < floor { Err(FetchError::NoSpace { free, needed }) } else { Ok((free, needed)) }
+    }
+
     /// RETRs one message into `tmp/` of a target.
     pub(super) fn retrieve(
         &mut self,
@@ -212,9 +225,7 @@ impl Runner<'_, '_> {
     /// Out of the spool to the targets; what they all have may be deleted.
     fn pass_on(&mut self, targets: &mut Targets<'_>, recorded: Vec<Recorded>) -> Result<Vec<Recorded>, FetchError> {
         let rows: HashSet<RowId> = recorded.iter().map(|recorded| recorded.receipt.row()).collect();
-        let mut parcels = self.index.parcels()?;
-        parcels.retain(|parcel| rows.contains(&parcel.row));
-        self.distribute(targets, parcels)?;
+        self.distribute_rows(targets, &rows)?;
         let renew = |recorded: Recorded| -> Result<Recorded, FetchError> {
             let receipt = self.index.receipt(recorded.receipt.row())?.unwrap_or(recorded.receipt);
             Ok(Recorded { receipt, ..recorded })

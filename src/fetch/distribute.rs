@@ -1,7 +1,7 @@
 //! Out of the spool: each parcel to each of its targets, every one recorded by itself, so that a retry never repeats a
 //! finished one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::exit::of_target;
 use super::targets::Targets;
@@ -12,7 +12,7 @@ use crate::deliver::maildir::Maildir;
 use crate::deliver::parcel::{Outcome, Parcel, Promised, Settled, Source as _};
 use crate::deliver::staging::digest;
 use crate::index::{DeliveryState, Finding, HeldParcel, Journal, PromiseRecord};
-use crate::model::{DeliveryId, InDoubt, Promise};
+use crate::model::{DeliveryId, InDoubt, Promise, RowId};
 use crate::report::{Event, Exit, Problem, with_causes};
 
 /// A target that refused so many parcels one after the other is not asked for the others in this run.
@@ -148,6 +148,17 @@ impl Runner<'_, '_> {
         }
         self.complete(targets, &parcels, &wanted)?;
         disk_failure.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// The same for the parcels of these rows.
+    pub(super) fn distribute_rows(
+        &mut self,
+        targets: &mut Targets<'_>,
+        rows: &HashSet<RowId>,
+    ) -> Result<(), FetchError> {
+        let mut parcels = self.index.parcels()?;
+        parcels.retain(|parcel| rows.contains(&parcel.row));
+        self.distribute(targets, parcels)
     }
 
     /// The targets of each parcel.
@@ -298,7 +309,11 @@ impl Runner<'_, '_> {
         let names: Vec<&DeliveryId> = complete.iter().map(|parcel| &parcel.parcel).collect();
         self.index.complete(&names, self.clock, self.host.now())?;
         for parcel in complete {
-            self.delivered(&parcel.uid, parcel.content.octets);
+            if parcel.is_stub {
+                self.announced(&parcel.uid);
+            } else {
+                self.delivered(&parcel.uid, parcel.content.octets);
+            }
             targets.get(self.index, parcel.spool)?.remove(&parcel.parcel)?;
         }
         Ok(())

@@ -42,6 +42,7 @@ impl<'r> Foresight<'r> {
             let next = beyond_limit.into_iter().take(limits::TOPS_BEYOND_LIMIT);
             wanted.extend(next.filter_map(|fetch| self.weigh(fetch)));
         }
+        wanted.extend(plan.stubs.iter().filter_map(|stub| self.weigh(stub)));
         wanted
     }
 

@@ -3,6 +3,7 @@
 //! A run settles what a crash left (`settle`), opens a session, asks the plan what to do, and does it (`session`,
 //! `batch`). Nothing here decides: decisions are the pure functions of [`Rules`].
 
+mod announce;
 mod batch;
 mod distribute;
 mod error;
@@ -277,6 +278,11 @@ impl Runner<'_, '_> {
         self.summary.delivered += 1;
         self.summary.octets.0 += octets.0;
         self.emit(&Event::Delivered { uid, octets });
+    }
+
+    fn announced(&mut self, uid: &Uid) {
+        self.summary.announced += 1;
+        self.emit(&Event::Announced { uid });
     }
 
     fn emit(&self, event: &Event<'_>) {

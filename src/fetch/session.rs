@@ -9,7 +9,7 @@ use super::targets::Targets;
 use super::{FetchError, Login, Next, Purpose, Runner, Stage};
 use crate::model::{Listing, MessageNumber, Octets, Receipt, RowId, Seen, Timestamp, Uid, limits};
 use crate::plan::{Decision, Deletion, Evidence, Evidences, Facts, Fetch, Plan, Reason, Removed};
-use crate::policy::Retention;
+use crate::policy::{Oversize, Retention};
 use crate::pop3::{
     self, Capabilities, DeleOutcome, Expire, Matched, Notes, Session, SessionError, SightedContent, Sighting, Timing,
     TopReply, Transaction, Update,
@@ -114,6 +114,9 @@ impl<'r> Runner<'r, '_> {
         match result {
             Ok(()) | Err(FetchError::NoSpace { .. }) => {
                 self.delete_what_came(&mut open)?;
+                if result.is_ok() {
+                    self.announce(&mut open, targets, &plan.stubs)?;
+                }
                 self.quit(open, &plan)?;
             }
             Err(_) => drop(open),
@@ -151,6 +154,10 @@ impl<'r> Runner<'r, '_> {
             top: session.capabilities().top || !session.capabilities().known,
             order: self.job.intake.order,
             max_size: self.job.intake.max_size,
+            announced: match self.job.intake.oversize {
+                Oversize::Skip => None,
+                Oversize::Headers => Some(self.index.announced()?),
+            },
             budget: self.budget,
             relogin: self.job.intake.relogin.filter(|_| self.login.is_none_or(|login| login.delay.is_zero())),
             left_out: HashSet::new(),
@@ -173,11 +180,11 @@ impl<'r> Runner<'r, '_> {
             let wanted = match (self.rules.reconcile)(listing, seen, facts, &seeing.evidence) {
                 Decision::Probe(wanted) => wanted,
                 Decision::Plan(plan) => {
-                    let Some(foresight) = foresight.as_deref_mut() else { return Ok(plan) };
+                    let Some(foresight) = foresight.as_deref_mut() else { return Ok(*plan) };
                     let wanted = foresight.wanted(&plan);
                     let left_out = foresight.left_out();
                     if wanted.is_empty() && left_out == facts.left_out {
-                        return Ok(plan);
+                        return Ok(*plan);
                     }
                     facts.left_out = left_out;
                     wanted
@@ -234,7 +241,9 @@ impl<'r> Runner<'r, '_> {
         // Once is enough: later runs only count them.
         let oversize = plan.count(|decided| decided.reason == Reason::Oversize && decided.state.is_none());
         if let Some(most) = self.job.intake.max_size.filter(|_| oversize > 0) {
-            self.problem(Problem::Oversize { messages: oversize, most });
+            let no_header =
+                (self.job.intake.oversize == Oversize::Headers).then(|| "TOP cannot be asked for it".to_owned());
+            self.problem(Problem::Oversize { messages: oversize, most, no_header });
         }
         let backing_off = plan.count(|decided| decided.reason == Reason::BackingOff);
         if backing_off > 0 {
@@ -266,9 +275,8 @@ impl<'r> Runner<'r, '_> {
 
     /// The numbers of a run that has several sessions: a message counts once, in the first listing that has it.
     fn count_planned(&mut self, listed: usize, plan: &Plan) {
-        let oversize = |is_new: bool| {
-            plan.count(|decided| decided.reason == Reason::Oversize && (!is_new || decided.state.is_none()))
-        };
+        let oversize =
+            |is_new: bool| plan.count(|decided| decided.reason.is_oversize() && (!is_new || decided.state.is_none()));
         let goes_on = std::mem::replace(&mut self.has_planned, true);
         if goes_on {
             self.summary.listed += plan.fresh.len() as u64;
@@ -446,14 +454,10 @@ impl<'r> Runner<'r, '_> {
         }
     }
 
-    /// Refuses to RETR what would fill the disk: then QUIT is still allowed. A full disk ends the run.
+    /// Refuses to RETR what would fill the disk: then QUIT is still allowed.
     fn has_space(&mut self, targets: &mut Targets<'_>, batch: &Batch, fetch: &Fetch) -> Result<bool, FetchError> {
-        let floor = limits::FREE_SPACE_FLOOR_OCTETS;
-        let free = targets.get(self.index, batch.target())?.folder().free_space()?;
-        let needed = Octets(fetch.listed.size.unwrap_or_default().0.saturating_add(floor));
-        if free.0 < floor {
-            return Err(FetchError::NoSpace { free, needed });
-        }
+        let size = fetch.listed.size.unwrap_or_default();
+        let (free, needed) = self.free_space(targets, batch.target(), size)?;
         if free < needed {
             self.problem_once(Problem::TooBig { uid: fetch.listed.uid.clone(), free, needed });
         }
@@ -568,6 +572,7 @@ fn weigh(reply: &TopReply) -> Evidence {
 fn narrow(plan: &mut Plan, purpose: Purpose) {
     if let Purpose::Troubled(row) = purpose {
         plan.deletions.clear();
+        plan.stubs.clear();
         plan.fetches = std::mem::take(&mut plan.troubled);
         plan.fetches.retain(|fetch| fetch.row.known() == Some(row));
     }

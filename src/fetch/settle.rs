@@ -71,9 +71,10 @@ impl Runner<'_, '_> {
             return self.distrust(&untrusted);
         }
         if !delivered.is_empty() {
-            self.index.confirm(&delivered)?;
+            let messages = self.index.confirm(&delivered)?.len();
+            self.summary.delivered += messages as u64;
+            self.summary.announced += (delivered.len() - messages) as u64;
         }
-        self.summary.delivered += delivered.len() as u64;
         self.emit(&Event::Recovered { delivered: delivered.len() });
         if !again.is_empty() {
             self.index.withdraw(&again)?;

@@ -29,7 +29,7 @@ impl Index<'_> {
                    FROM message LEFT JOIN delivery ON delivery.parcel = message.delivery
                         AND delivery.target = ?1 AND delivery.state = 'delivered' AND prefix = x''
                   WHERE message.state = 'delivered' AND message.gone IS NULL
-                    AND (message.target = ?1 OR delivery.name IS NOT NULL)
+                    AND message.stub_of IS NULL AND (message.target = ?1 OR delivery.name IS NOT NULL)
                   ORDER BY message.id",
             )?;
             let read = |sql: &rusqlite::Row<'_>| {

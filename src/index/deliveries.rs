@@ -23,7 +23,9 @@ pub struct HeldParcel {
     pub content: ContentId,
     /// When it was put there.
     pub fetched_at: Timestamp,
-    /// Whether the last complete listing had it.
+    /// Whether it is the stub of a message that stays on the server.
+    pub is_stub: bool,
+    /// Whether the last complete listing had it; what a stub lost can be asked for again.
     pub is_listed: bool,
     /// Its size, as the server listed it.
     pub listed_size: Option<Octets>,
@@ -100,7 +102,8 @@ impl Index<'_> {
     pub fn parcels(&self) -> Result<Vec<HeldParcel>, IndexError> {
         let mut parcels = self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT held, target, id, uid, header_hash, full_hash, octets, delivered_at, gone IS NULL, size
+                "SELECT held, target, id, uid, header_hash, full_hash, octets, delivered_at, gone IS NULL, size,
+                        stub_of IS NOT NULL
                  FROM message WHERE state = 'held' GROUP BY held ORDER BY id",
             )?;
             statement.query_map([], read_parcel)?.collect::<rusqlite::Result<Vec<_>>>()
@@ -214,6 +217,7 @@ fn read_parcel(sql: &SqlRow<'_>) -> rusqlite::Result<HeldParcel> {
         is_listed: sql.get(8)?,
         // A size of 0 is none: some servers do not know it.
         listed_size: sql.get::<_, Option<u64>>(9)?.filter(|size| *size > 0).map(Octets),
+        is_stub: sql.get(10)?,
         deliveries: HashMap::new(),
     })
 }

@@ -39,6 +39,8 @@ UPDATE message SET state = 'held', delivery = held, target = held_target
 
 ALTER TABLE message DROP COLUMN held_target;
 ALTER TABLE message ADD COLUMN lost_parcel TEXT;
+ALTER TABLE message ADD COLUMN stub_of INTEGER REFERENCES message;
+CREATE INDEX message_stub ON message (stub_of) WHERE stub_of IS NOT NULL;
 
 ALTER TABLE account ADD COLUMN expire_told INTEGER;
 ALTER TABLE message ADD COLUMN absent_for INTEGER;

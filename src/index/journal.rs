@@ -88,7 +88,8 @@ impl Index<'_> {
         })
     }
 
-    /// Records that the INTENT rows are durable in their target: DELIVERED, or HELD where that is the held Maildir.
+    /// Records that the INTENT rows are durable in their target: DELIVERED, or HELD where that is the held Maildir. Gives
+    /// the receipts of the messages among them, in their order; a stub gives none.
     ///
     /// One that was HELD before, and lost, takes over the deliveries of that parcel, if it is the same message.
     pub fn confirm(&mut self, rows: &[RowId]) -> Result<Vec<Receipt>, IndexError> {
@@ -99,16 +100,16 @@ impl Index<'_> {
                         state = iif(target.kind = 'held', 'held', 'delivered'),
                         held  = iif(target.kind = 'held', delivery, NULL)
                  FROM target WHERE message.id = ?1 AND message.state = 'intent' AND target.id = message.target
-                 RETURNING header_hash, full_hash, octets, message.state = 'held'",
+                 RETURNING header_hash, full_hash, octets, message.state = 'held', stub_of IS NOT NULL",
             )?;
             let mut receipt = |row: &RowId| {
                 take_over.execute([row.0])?;
-                let (content, is_held) =
-                    statement.query_row([row.0], |sql| Ok((read_content(sql, 0)?, sql.get(3)?)))?;
+                let read = |sql: &rusqlite::Row<'_>| Ok((read_content(sql, 0)?, sql.get(3)?, sql.get(4)?));
+                let (content, is_held, is_stub): (_, _, bool) = statement.query_row([row.0], read)?;
                 let content = content.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-                Ok(Receipt::issued_by_index(*row, content, is_held))
+                Ok((!is_stub).then(|| Receipt::issued_by_index(*row, content, is_held)))
             };
-            rows.iter().map(&mut receipt).collect()
+            rows.iter().filter_map(|row| receipt(row).transpose()).collect()
         })
     }
 

@@ -39,7 +39,7 @@ impl Index<'_> {
             let mut statement = db.prepare_cached(
                 "INSERT OR REPLACE INTO left_out (message, rules, size, epoch, why)
                  SELECT min(id), ?2, ?3, (SELECT epoch FROM account), ?4 FROM message
-                  WHERE uid = ?1 AND state = 'new' AND gone IS NULL HAVING count(*) = 1",
+                  WHERE uid = ?1 AND state = 'new' AND gone IS NULL AND stub_of IS NULL HAVING count(*) = 1",
             )?;
             messages.iter().try_for_each(|LeftOut { uid, size, why }| {
                 statement.execute((uid.as_bytes(), &rules.0[..], size.0, why)).map(drop)

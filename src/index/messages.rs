@@ -36,10 +36,11 @@ const COLUMNS: &str = "id, uid, size, state, first_listed, gone, header_hash, fu
      delivered_clock, delete_sent, proven_epoch, attempted, lost_sessions, retry_after";
 
 impl Index<'_> {
-    /// All rows, tombstones included.
+    /// The rows of all messages, tombstones included; stubs are no messages of the server.
     pub fn seen(&self) -> Result<Seen, IndexError> {
         let rows = self.read(|db| {
-            let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM message ORDER BY id"))?;
+            let mut statement =
+                db.prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE stub_of IS NULL ORDER BY id"))?;
             statement.query_map([], read_row)?.collect::<rusqlite::Result<Vec<Row>>>()
         })?;
         Ok(Seen::new(rows))
@@ -97,7 +98,7 @@ impl Index<'_> {
             let mut statement = db.prepare_cached(
                 "SELECT twin.id, twin.uid = new.uid, coalesce(twin.gone <= new.first_listed, 0)
                  FROM message AS twin, message AS new
-                 WHERE new.id = ?1 AND twin.full_hash = ?2 AND twin.adopted_by IS NULL
+                 WHERE new.id = ?1 AND twin.full_hash = ?2 AND twin.adopted_by IS NULL AND twin.stub_of IS NULL
                    AND (twin.id <> new.id OR new.full_hash IS NOT NULL)
                    AND twin.state IN ('delivered', 'held', 'untrusted')
                  ORDER BY twin.id",
@@ -116,7 +117,8 @@ impl Index<'_> {
         let Some(first) = rows.first() else { return Ok(()) };
         self.commit("supersede", |db| {
             let mut of_uid = db.prepare_cached(
-                "SELECT id FROM message WHERE uid = (SELECT uid FROM message WHERE id = ?1) AND gone IS NULL",
+                "SELECT id FROM message
+                 WHERE uid = (SELECT uid FROM message WHERE id = ?1) AND gone IS NULL AND stub_of IS NULL",
             )?;
             let live =
                 of_uid.query_map([first.0], |sql| sql.get(0).map(RowId))?.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -134,6 +136,7 @@ impl Index<'_> {
     pub fn merge(&mut self, fresh: Option<RowId>, known: RowId, size: Option<Octets>) -> Result<(), IndexError> {
         self.commit("merge", |db| {
             if let Some(fresh) = fresh {
+                db.execute("UPDATE message SET stub_of = ?2 WHERE stub_of = ?1", (fresh.0, known.0))?;
                 db.execute("DELETE FROM message WHERE id = ?1 AND state = 'new'", [fresh.0])?;
             }
             db.execute(
@@ -164,12 +167,12 @@ impl Index<'_> {
         })
     }
 
-    /// The proof that a row is durably delivered or held; `None` for any other row.
+    /// The proof that a message is durably delivered or held; `None` for any other row, and for a stub.
     pub fn receipt(&self, row: RowId) -> Result<Option<Receipt>, IndexError> {
         let found = self.read(|db| {
             db.query_row(
                 "SELECT header_hash, full_hash, octets, state = 'held' FROM message
-                 WHERE id = ?1 AND state IN ('delivered', 'held')",
+                 WHERE id = ?1 AND state IN ('delivered', 'held') AND stub_of IS NULL",
                 [row.0],
                 |sql| Ok((read_content(sql, 0)?, sql.get(3)?)),
             )
@@ -205,24 +208,26 @@ impl Index<'_> {
     /// The unique-ids of the undelivered messages.
     pub fn undelivered(&self) -> Result<Vec<Uid>, IndexError> {
         self.read(|db| {
-            let mut statement = db.prepare("SELECT DISTINCT uid FROM message WHERE state = 'new' AND gone IS NULL")?;
+            let mut statement = db
+                .prepare("SELECT DISTINCT uid FROM message WHERE state = 'new' AND gone IS NULL AND stub_of IS NULL")?;
             statement.query_map([], |sql| read_uid(sql, 0))?.collect()
         })
     }
 
     /// Never fetches the undelivered messages of a unique-id again; gives how many there were.
     pub fn skip(&mut self, uid: &Uid) -> Result<usize, IndexError> {
-        let sql = "UPDATE message SET state = 'skipped' WHERE uid = ?1 AND state = 'new'";
+        let sql = "UPDATE message SET state = 'skipped' WHERE uid = ?1 AND state = 'new' AND stub_of IS NULL";
         self.commit("skip", |db| db.execute(sql, [uid.as_bytes()]))
     }
 
-    /// How many messages are in which state.
+    /// How many messages are in which state. Stubs count where a delivery is in trouble: among what is held or untrusted.
     pub fn totals(&self) -> Result<Totals, IndexError> {
         self.read(|db| {
             db.query_row(
-                "SELECT count(*) FILTER (WHERE state = 'delivered' AND gone IS NULL AND delete_sent IS NULL),
-                        count(*) FILTER (WHERE state = 'delivered' AND adopted_by IS NULL),
-                        count(*) FILTER (WHERE state = 'new' AND gone IS NULL),
+                "SELECT count(*) FILTER (WHERE state = 'delivered' AND gone IS NULL AND delete_sent IS NULL
+                                           AND stub_of IS NULL),
+                        count(*) FILTER (WHERE state = 'delivered' AND adopted_by IS NULL AND stub_of IS NULL),
+                        count(*) FILTER (WHERE state = 'new' AND gone IS NULL AND stub_of IS NULL),
                         count(DISTINCT held) FILTER (WHERE state = 'held'),
                         count(*) FILTER (WHERE state = 'untrusted')
                             + (SELECT count(*) FROM delivery WHERE state = 'untrusted'),

@@ -10,6 +10,7 @@ mod journal;
 mod left_out;
 mod messages;
 mod runs;
+mod stubs;
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;

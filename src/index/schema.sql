@@ -59,11 +59,13 @@ CREATE TABLE message (
     lost_sessions  INTEGER NOT NULL DEFAULT 0,
     retry_after    INTEGER,
     absent_for     INTEGER,                    -- seconds for which it was found absent from its Maildir
+    stub_of        INTEGER REFERENCES message, -- of a stub, the message whose header it is; a stub is never listed itself
     CHECK (state IN ('new', 'skipped') OR (full_hash IS NOT NULL AND delivery IS NOT NULL AND target IS NOT NULL))
 ) STRICT;
 
 CREATE INDEX message_uid ON message (uid);
 CREATE INDEX message_full_hash ON message (full_hash) WHERE full_hash IS NOT NULL;
+CREATE INDEX message_stub ON message (stub_of) WHERE stub_of IS NOT NULL;
 CREATE INDEX message_unsettled ON message (state) WHERE state IN ('intent', 'held', 'untrusted');
 
 -- A delivery of a parcel to a target; none until it is promised. It stays when the parcel is gone from the held Maildir.

@@ -40,6 +40,9 @@ pub struct Facts {
     pub order: Order,
     /// A larger message stays on the server unfetched.
     pub max_size: Option<Octets>,
+    /// The messages whose headers were delivered, or are on their way; `None` where the header of what is larger than
+    /// `max_size` is not wanted.
+    pub announced: Option<HashSet<RowId>>,
     /// What may be fetched still.
     pub budget: Budget,
     /// Most messages that a session deletes before it fetches; another one goes on.
@@ -81,7 +84,7 @@ pub enum Decision {
     /// Take the header fingerprints of these messages by TOP, then ask again.
     Probe(Vec<MessageNumber>),
     /// Everything is decided.
-    Plan(Plan),
+    Plan(Box<Plan>),
 }
 
 /// Why a message is fetched or left.
@@ -113,6 +116,8 @@ pub enum Reason {
     Untrusted,
     /// It is larger than what is to be fetched.
     Oversize,
+    /// It is larger than what is to be fetched: its header alone is delivered.
+    OversizeHeader,
     /// The user asked never to fetch it.
     Skipped,
     /// A rule of the account leaves it on the server.
@@ -130,6 +135,12 @@ impl Reason {
     #[must_use]
     pub fn deletes(self) -> bool {
         matches!(self, Self::Due | Self::Displaced | Self::TooLarge | Self::RemovedLocally)
+    }
+
+    /// Whether the message stays because it is larger than what is to be fetched.
+    #[must_use]
+    pub fn is_oversize(self) -> bool {
+        matches!(self, Self::Oversize | Self::OversizeHeader)
     }
 
     /// Whether the message is delivered, and its unique-id or its content says so.
@@ -275,6 +286,8 @@ pub struct Plan {
     pub fetches: Vec<Fetch>,
     /// What to fetch afterwards, each in a session of its own (I4).
     pub troubled: Vec<Fetch>,
+    /// Of which messages to deliver the header alone, by a stub.
+    pub stubs: Vec<Fetch>,
     /// Deletions get a session of their own before anything is fetched: the last session did not end by QUIT (I4), or they
     /// are as many as one session is to have.
     pub deletions_first: bool,

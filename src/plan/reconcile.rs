@@ -215,8 +215,8 @@ impl<'a> Reconciler<'a> {
         let how = if row.content.is_some() { FetchRow::Expected(row.id) } else { FetchRow::Waiting(row.id) };
         if row.state == RowState::Skipped {
             self.decide(listed, Some(row), Reason::Skipped);
-        } else if let Some(reason) = self.stays_unfetched(listed, how) {
-            self.decide(listed, Some(row), reason);
+        } else if let Some(reason) = self.stays_unfetched(listed, how, Some(row)) {
+            self.leave(listed, how, Some(row), reason);
         } else if row.lost_sessions < limits::TROUBLED_AFTER {
             self.fetch(listed, how, Some(row), is_copy, reason);
         } else if row.retry_after.is_some_and(|time| self.is_ahead(time)) {
@@ -314,8 +314,8 @@ impl<'a> Reconciler<'a> {
     fn fetch_fresh(&mut self, listed: &Listed, is_copy: bool, reason: Reason) {
         self.plan.fresh.push(listed.clone());
         let how = FetchRow::Fresh(self.plan.fresh.len() - 1);
-        if let Some(reason) = self.stays_unfetched(listed, how) {
-            self.decide(listed, None, reason);
+        if let Some(reason) = self.stays_unfetched(listed, how, None) {
+            self.leave(listed, how, None, reason);
         } else {
             self.fetch(listed, how, None, is_copy, reason);
         }
@@ -323,12 +323,32 @@ impl<'a> Reconciler<'a> {
 
     /// What leaves a message on the server. What was delivered once is fetched again whatever the rules and its size say, to be
     /// told apart or to be deleted.
-    fn stays_unfetched(&self, listed: &Listed, row: FetchRow) -> Option<Reason> {
+    fn stays_unfetched(&self, listed: &Listed, row: FetchRow, known: Option<&Row>) -> Option<Reason> {
         let is_oversize = || listed.size.zip(self.facts.max_size).is_some_and(|(size, most)| size > most);
         match row {
             FetchRow::Expected(_) => None,
             _ if self.facts.left_out.contains(&listed.number) => Some(Reason::LeftOut),
-            _ => is_oversize().then_some(Reason::Oversize),
+            _ if !is_oversize() => None,
+            _ if self.wants_stub(known) => Some(Reason::OversizeHeader),
+            _ => Some(Reason::Oversize),
+        }
+    }
+
+    /// Whether the header of a message that is too large is to be delivered, once; not where it cost sessions their QUIT.
+    fn wants_stub(&self, row: Option<&Row>) -> bool {
+        let is_new = |row: &Row, announced: &HashSet<RowId>| {
+            !announced.contains(&row.id) && row.lost_sessions < limits::TROUBLED_AFTER
+        };
+        let announced = self.facts.announced.as_ref().filter(|_| self.facts.top);
+        announced.is_some_and(|announced| row.is_none_or(|row| is_new(row, announced)))
+    }
+
+    /// Leaves a message on the server, maybe with a stub.
+    fn leave(&mut self, listed: &Listed, row: FetchRow, known: Option<&Row>, reason: Reason) {
+        self.decide(listed, known, reason);
+        if reason == Reason::OversizeHeader {
+            let listed = listed.clone();
+            self.plan.stubs.push(Fetch { listed, row, is_copy: false, beyond_limit: false, reason });
         }
     }
 
@@ -376,7 +396,7 @@ impl<'a> Reconciler<'a> {
         self.plan.contradicted = self.contradicted;
         self.plan.deletions_first = !self.facts.last_session_quit && !self.plan.deletions.is_empty();
         self.divide();
-        Decision::Plan(self.plan)
+        Decision::Plan(Box::new(self.plan))
     }
 
     fn put_in_order(&mut self) {

@@ -52,6 +52,7 @@ fn facts(retention: Retention) -> Facts {
         top: true,
         order: Order::Oldest,
         max_size: None,
+        announced: None,
         budget: Budget::default(),
         relogin: None,
         left_out: HashSet::new(),
@@ -65,7 +66,7 @@ fn plan_of(listing: &Listing, rows: &[Row], facts: &Facts, mut evidence: Evidenc
     let seen = Seen::new(rows.to_vec());
     loop {
         match reconcile(listing, &seen, facts, &evidence) {
-            Decision::Plan(plan) => return plan,
+            Decision::Plan(plan) => return *plan,
             Decision::Probe(numbers) => {
                 for listed in listing.messages.iter().filter(|listed| numbers.contains(&listed.number)) {
                     let header = digest(str::from_utf8(listed.uid.as_bytes()).unwrap());
@@ -273,6 +274,35 @@ fn what_is_too_large_is_recorded_and_not_fetched_until_the_limit_is_raised() {
     let no_top = Facts { retention: none, top: false, ..small };
     let plan = plan_of(&listing, &[delivered(4, "d", 99, 0)], &no_top, Evidences::new());
     assert_eq!((fetched(&plan), reasons(&plan)[3]), (vec![1, 3, 4], Reason::Due));
+}
+
+#[test]
+fn the_header_of_what_is_too_large_is_wanted_once_and_only_where_top_gives_it() {
+    let listing = listing(&[("a", 10), ("b", 11), ("c", 12)]);
+    let waiting = Row { state: RowState::New, content: None, delivery: None, ..delivered(2, "b", 11, 0) };
+    let headers = Facts { max_size: Some(Octets(10)), announced: Some(HashSet::new()), ..facts(Retention::default()) };
+    let plan = plan_of(&listing, std::slice::from_ref(&waiting), &headers, Evidences::new());
+    assert_eq!(reasons(&plan), [Reason::Unknown, Reason::OversizeHeader, Reason::OversizeHeader]);
+    let rows: Vec<FetchRow> = plan.stubs.iter().map(|stub| stub.row).collect();
+    assert_eq!(rows, [FetchRow::Waiting(RowId(2)), FetchRow::Fresh(1)]);
+    assert_eq!((plan.fetches.len(), plan.to_fetch(), plan.fresh.len()), (1, 1, 2));
+
+    let announced = Some([RowId(2)].into());
+    let troubled = Row { lost_sessions: limits::TROUBLED_AFTER, ..waiting.clone() };
+    let skipped = Row { state: RowState::Skipped, ..waiting.clone() };
+    for (row, facts, expected) in [
+        (&waiting, Facts { announced, ..headers.clone() }, Reason::Oversize),
+        (&waiting, Facts { announced: None, ..headers.clone() }, Reason::Oversize),
+        (&waiting, Facts { top: false, ..headers.clone() }, Reason::Oversize),
+        (&waiting, Facts { left_out: [MessageNumber(2)].into(), ..headers.clone() }, Reason::LeftOut),
+        (&waiting, Facts { max_size: Some(Octets(11)), ..headers.clone() }, Reason::NotYetDelivered),
+        (&troubled, headers.clone(), Reason::Oversize),
+        (&skipped, headers.clone(), Reason::Skipped),
+    ] {
+        let plan = plan_of(&listing, std::slice::from_ref(row), &facts, Evidences::new());
+        assert_eq!(reasons(&plan)[1], expected, "{facts:?}");
+        assert!(plan.stubs.iter().all(|stub| stub.listed.number != MessageNumber(2)), "{facts:?}");
+    }
 }
 
 #[test]

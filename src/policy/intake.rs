@@ -11,6 +11,8 @@ pub struct Intake {
     pub order: Order,
     /// `max_size`: a larger message stays on the server unfetched.
     pub max_size: Option<Octets>,
+    /// `oversize`: what is told of such a message.
+    pub oversize: Oversize,
     /// `limit`: most messages of a run.
     pub messages: Option<u64>,
     /// `limit_bytes`: once a run has fetched so much, it begins no further message.
@@ -21,6 +23,16 @@ pub struct Intake {
     pub relogin: Option<u64>,
     /// `until_drained`: sessions follow one another until one lists nothing new.
     pub until_drained: bool,
+}
+
+/// What becomes of a message that is larger than what is to be fetched. It stays on the server in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Oversize {
+    /// A report when it is listed first.
+    #[default]
+    Skip,
+    /// Its header alone is delivered, once.
+    Headers,
 }
 
 /// What a run fetches first.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::model::{Timestamp, limits};
 
-pub use intake::{Budget, Intake, Order};
+pub use intake::{Budget, Intake, Order, Oversize};
 pub use removal::{absent_for, is_removed, may_delete_removed};
 pub use retention::{Keep, OnServer, Retention, Stay};
 

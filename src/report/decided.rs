@@ -44,6 +44,8 @@ impl Context<'_> {
 pub enum Action {
     /// It is retrieved.
     Fetch,
+    /// Its header alone is retrieved.
+    FetchHeader,
     /// It is deleted on the server.
     Delete,
     /// It stays as it is.
@@ -56,6 +58,7 @@ impl Action {
     pub fn of(reason: Reason) -> Self {
         match reason {
             Reason::Unknown | Reason::NotYetDelivered | Reason::Unproven | Reason::Troubled => Self::Fetch,
+            Reason::OversizeHeader => Self::FetchHeader,
             Reason::Due | Reason::Displaced | Reason::TooLarge | Reason::RemovedLocally => Self::Delete,
             Reason::AlreadyDelivered
             | Reason::AmongNewest
@@ -73,6 +76,7 @@ impl Action {
     fn word(self) -> &'static str {
         match self {
             Self::Fetch => "fetch",
+            Self::FetchHeader => "header",
             Self::Delete => "delete",
             Self::Leave => "leave",
         }
@@ -112,8 +116,12 @@ pub fn summary(plan: &Plan) -> String {
     let of = |action| plan.decided.iter().filter(|decided| Action::of(decided.reason) == action).count();
     let octets =
         plan.decided.iter().map(|decided| decided.listed.size.unwrap_or_default().0).fold(0, u64::saturating_add);
+    let headers = match of(Action::FetchHeader) {
+        0 => String::new(),
+        headers => format!(", {headers} to announce by header"),
+    };
     format!(
-        "{} ({}) on the server: {} to fetch, {} to delete",
+        "{} ({}) on the server: {} to fetch{headers}, {} to delete",
         counted(plan.decided.len()),
         Octets(octets),
         of(Action::Fetch),
@@ -163,6 +171,7 @@ fn why(decided: &Decided, context: &Context<'_>) -> String {
         Reason::Held => "waits in the held Maildir",
         Reason::Untrusted => "what the disk holds of it is not known",
         Reason::Oversize => "larger than `max_size`",
+        Reason::OversizeHeader => "larger than `max_size`: the header alone",
         Reason::Skipped => "given up by `seen skip`",
         Reason::BackingOff => "it broke sessions before, and waits for its next try",
         Reason::Troubled => "it broke sessions before: last, in a session of its own",

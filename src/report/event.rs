@@ -48,6 +48,11 @@ pub enum Event<'a> {
         /// Its stored octets.
         octets: Octets,
     },
+    /// The header of a message that stays on the server is durable in its target, and recorded.
+    Announced {
+        /// Its unique-id.
+        uid: &'a Uid,
+    },
     /// A message was fetched and proved to be delivered before, by its full hash.
     Recognised {
         /// Its unique-id.
@@ -149,6 +154,8 @@ pub enum Problem {
         messages: usize,
         /// What is to be fetched at most.
         most: Octets,
+        /// Where their headers are wanted, why these do not come either: the server's words, escaped.
+        no_header: Option<String>,
     },
     /// The server announces for the first time that it may delete what is to stay there (RFC 2449 §6.7).
     Expires {

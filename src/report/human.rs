@@ -126,10 +126,11 @@ pub fn summary_line(name: &str, width: usize, summary: &Summary, elapsed: Durati
 }
 
 fn done(summary: &Summary) -> String {
-    let Summary { listed, planned, delivered, deleted, recognised, held, skipped, oversize, known, .. } = *summary;
+    let Summary { listed, planned, delivered, deleted, recognised, held, skipped, oversize, announced, known, .. } =
+        *summary;
     let aside = listed.saturating_sub(known).saturating_sub(planned);
     let left = aside.saturating_sub(skipped).saturating_sub(oversize);
-    if planned + delivered + deleted + recognised + held == 0 {
+    if planned + delivered + deleted + recognised + held + announced == 0 {
         if listed == 0 {
             return "up to date (nothing on the server)".to_owned();
         }
@@ -142,6 +143,7 @@ fn done(summary: &Summary) -> String {
         _ => format!("{delivered} delivered ({})", summary.octets),
     };
     let counts = [
+        (announced, "announced by header"),
         (held, "held"),
         (deleted, "deleted"),
         (recognised, "fetched and recognised"),
@@ -279,8 +281,9 @@ fn what_happened(problem: &Problem) -> String {
         Problem::TooBig { uid, free, needed } => {
             format!("message {uid} needs {needed}, and {free} are free where the mail goes")
         }
-        Problem::Oversize { messages, most } => {
-            format!("{} larger than {most} not fetched, as `max_size` says", counted(*messages))
+        Problem::Oversize { messages, most, no_header } => {
+            let header = no_header.as_ref().map_or(String::new(), |cause| format!(", nor the header: {cause}"));
+            format!("{} larger than {most} not fetched, as `max_size` says{header}", counted(*messages))
         }
         Problem::Expires { days } => expires(*days),
         Problem::UnconfirmedRemovals { messages } => {
@@ -401,6 +404,7 @@ pub fn step(event: &Event<'_>) -> Option<String> {
             format!("{} to fetch, {} to delete", counted(plan.to_fetch()), plan.deletions.len())
         }
         Event::Delivered { uid, octets } => format!("delivered {uid} ({octets})"),
+        Event::Announced { uid } => format!("announced {uid} by its header"),
         Event::Recognised { uid } => format!("recognised {uid}: delivered before"),
         Event::Deleted { messages } => format!("{} deleted on the server", counted(*messages)),
         Event::Received(_) | Event::Arrived | Event::Problem(_) => return None,

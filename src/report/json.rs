@@ -26,6 +26,7 @@ pub enum Record<'a> {
     Message(Message<'a>),
     SkippedByRoute { account: &'a str, uid: String, why: String },
     Delivered { account: &'a str, uid: String, octets: u64 },
+    Announced { account: &'a str, uid: String },
     Recognised { account: &'a str, uid: String },
     Deleted { account: &'a str, messages: usize },
     Problem(ProblemRecord<'a>),
@@ -109,6 +110,7 @@ pub struct SummaryRecord<'a> {
     pub skipped: u64,
     pub seen: u64,
     pub oversize: u64,
+    pub announced: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -187,6 +189,7 @@ impl<'a> Record<'a> {
             Event::LeftOut { uid, why } => Self::SkippedByRoute { account, uid: uid.to_string(), why: why.to_string() },
             Event::Received(_) | Event::Arrived => return None,
             Event::Delivered { uid, octets } => Self::Delivered { account, uid: uid.to_string(), octets: octets.0 },
+            Event::Announced { uid } => Self::Announced { account, uid: uid.to_string() },
             Event::Recognised { uid } => Self::Recognised { account, uid: uid.to_string() },
             Event::Deleted { messages } => Self::Deleted { account, messages },
             Event::Problem(problem) => Self::Problem(ProblemRecord::new(naming, problem)),
@@ -249,6 +252,7 @@ fn action_name(reason: Reason, goes_once_delivered: bool) -> &'static str {
     match Action::of(reason) {
         Action::Fetch if goes_once_delivered => "fetch_delete",
         Action::Fetch => "fetch",
+        Action::FetchHeader => "fetch_header",
         Action::Delete => "delete",
         Action::Leave => "leave",
     }
@@ -269,6 +273,7 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::Held => "held",
         Reason::Untrusted => "untrusted",
         Reason::Oversize => "oversize",
+        Reason::OversizeHeader => "oversize_header",
         Reason::Skipped => "skipped",
         Reason::LeftOut => "skipped_by_route",
         Reason::BackingOff => "backing_off",
@@ -347,6 +352,7 @@ impl<'a> SummaryRecord<'a> {
             held,
             skipped,
             oversize,
+            announced,
             known,
         } = *summary;
         Self {
@@ -365,6 +371,7 @@ impl<'a> SummaryRecord<'a> {
             skipped,
             seen: known,
             oversize,
+            announced,
         }
     }
 }
@@ -438,6 +445,7 @@ mod tests {
             Record::Message(message),
             Record::SkippedByRoute { account, uid: uid(), why: String::new() },
             Record::Delivered { account, uid: uid(), octets: 1 },
+            Record::Announced { account, uid: uid() },
             Record::Recognised { account, uid: uid() },
             Record::Deleted { account, messages: 1 },
             Record::Problem(ProblemRecord::new(naming(), &Problem::PartialListing)),
@@ -506,6 +514,7 @@ mod tests {
             Reason::Held,
             Reason::Untrusted,
             Reason::Oversize,
+            Reason::OversizeHeader,
             Reason::Skipped,
             Reason::LeftOut,
             Reason::BackingOff,
@@ -532,7 +541,7 @@ mod tests {
             Problem::InDoubt { messages: 1 },
             Problem::Untrusted { messages: 1 },
             Problem::TooBig { uid: uid.clone(), free: Octets(1), needed: Octets(2) },
-            Problem::Oversize { messages: 1, most: Octets(1) },
+            Problem::Oversize { messages: 1, most: Octets(1), no_header: None },
             Problem::Expires { days: 1 },
             Problem::UnconfirmedRemovals { messages: 1 },
             Problem::NotLookedThrough { cause: text(), exit: Exit::Target },

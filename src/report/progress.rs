@@ -81,6 +81,7 @@ impl Bar {
             | Event::Listed { .. }
             | Event::LeftOut { .. }
             | Event::Delivered { .. }
+            | Event::Announced { .. }
             | Event::Recognised { .. }
             | Event::Deleted { .. }
             | Event::Problem(_) => {}

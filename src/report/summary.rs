@@ -25,6 +25,8 @@ pub struct Summary {
     pub skipped: u64,
     /// Messages that stay on the server because they are larger than what is to be fetched.
     pub oversize: u64,
+    /// Messages of these whose headers were delivered by this run.
+    pub announced: u64,
     /// Messages deleted or found delivered earlier and still listed.
     pub known: u64,
 }

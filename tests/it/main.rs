@@ -25,6 +25,7 @@ mod json;
 mod lmtp;
 mod logging;
 mod mbox;
+mod oversize;
 mod paths;
 mod permissions;
 mod programs;

@@ -224,9 +224,10 @@ fn the_rules_together(dovecot: &Dovecot) {
 
 #[test]
 fn each_rule_of_intake_leaves_the_rest_for_later() {
-    let users = ["size", "oldest", "newest", "smallest", "bytes", "time", "relogin", "drained"];
+    let users = ["size", "header", "oldest", "newest", "smallest", "bytes", "time", "relogin", "drained"];
     let Some(dovecot) = Dovecot::start(&users) else { return };
     no_larger_ones_come(&dovecot);
+    the_header_of_a_larger_one_comes(&dovecot);
     for (order, first, then) in [("oldest", "ab", "abcd"), ("newest", "de", "bcde"), ("smallest", "bd", "abde")] {
         at_most_two_in_order(&dovecot, order, first, then);
     }
@@ -251,6 +252,26 @@ fn no_larger_ones_come(dovecot: &Dovecot) {
     assert_eq!(mailbox.sessions(4).iter().map(|(retrieved, _)| retrieved).sum::<usize>(), 3);
     mailbox.configure("max_size = \"2 KiB\"\nkeep = \"none\"");
     mailbox.fetches(&["fetch: listed before, not delivered yet; deleted once delivered"], "", "abcd");
+}
+
+fn the_header_of_a_larger_one_comes(dovecot: &Dovecot) {
+    let rules = |size| format!("max_size = \"{size} KiB\"\noversize = \"headers\"\nkeep = \"none\"");
+    let mailbox = Mailbox::new(dovecot, "header", "a", &rules(1));
+    mailbox.arrive(&[('b', 1025)]);
+    assert_eq!(mailbox.decisions_at(MONDAY), [NEW_AND_GOES, "header: larger than `max_size`: the header alone"]);
+    let in_maildir = || mail_in(&mailbox.place.path("Mail")).into_iter().map(|file| file.content).collect::<Vec<_>>();
+    for _ in 0..2 {
+        mailbox.fetch();
+        assert_eq!(mailbox.on_server(), "b");
+        assert_eq!(sorted(in_maildir().iter().map(|content| name_of(content))), "ab");
+        let announced =
+            b"X-Fetchonce-Headers-Only: 1025 octets left on the server\nSubject: b\n\nThis message is larger";
+        assert!(in_maildir().iter().any(|content| content.starts_with(announced)));
+    }
+    mailbox.configure(&rules(2));
+    mailbox.fetch();
+    assert_eq!(mailbox.on_server(), "");
+    assert!(in_maildir().len() == 3 && in_maildir().contains(&stored(&message('b', 1025))));
 }
 
 fn at_most_two_in_order(dovecot: &Dovecot, order: &'static str, first: &str, then: &str) {

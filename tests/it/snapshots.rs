@@ -81,7 +81,15 @@ fn plans() {
     scene.run("fetchonce fetch --dry-run");
     scene.run("fetchonce list pop3://bob@127.0.0.1:PORT --tls none");
     scene.run("fetchonce list nobody");
-    seen("plans", [scene]);
+    let mut large = Scene::new("What is too large, announced by its header", correct);
+    large.configure(&format!("{}max_size = \"20 kB\"\noversize = \"headers\"\n", account("work")));
+    large.run("fetchonce list");
+    large.run("fetchonce -v");
+    large.run("fetchonce");
+    large.run("fetchonce list");
+    large.configure(&format!("{}oversize = \"headers\"\n", account("work")));
+    large.run("fetchonce");
+    seen("plans", [scene, large]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod rows;
 mod shared;
 mod staying;
 mod stdout;
+mod stubs;
 mod targets;
 mod weakened;
 mod world;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fetchonce::demo::{self, Faults, ListOnly, Maildrop};
 use fetchonce::model::Octets;
-use fetchonce::policy::{Intake, Keep, Order, Retention};
+use fetchonce::policy::{Intake, Keep, Order, Oversize, Retention};
 
 use crate::KEEPS;
 use crate::explore::{aftermath, faults, rarer_faults};
@@ -220,6 +220,7 @@ fn intake(random: &mut Random) -> Intake {
     Intake {
         order: *random.pick(&[Order::Oldest, Order::Oldest, Order::Newest, Order::Smallest]),
         max_size: random.chance(6).then(|| Octets(28 + random.next() % 4)),
+        oversize: Oversize::Skip,
         messages: random.chance(4).then(|| 1 + random.next() % 2),
         octets: random.chance(8).then(|| Octets(1 + random.next() % 60)),
         relogin: random.chance(4).then(|| 1 + random.next() % 2),

@@ -87,7 +87,7 @@ pub static FILE: [Key; 4] = [
 ];
 
 /// The keys of an account.
-pub static ACCOUNT: [Key; 27] = [
+pub static ACCOUNT: [Key; 28] = [
     Key {
         name: "server",
         value: "`\"pop.example.com\"`",
@@ -212,6 +212,14 @@ pub static ACCOUNT: [Key; 27] = [
         missing: Missing::Words("everything is fetched"),
         meaning: "A larger message is not fetched. It stays on the server, and is fetched once this is raised.",
         other_words: &["max_message_size", "skipsize", "maximum_size"],
+    },
+    Key {
+        name: "oversize",
+        value: "`\"skip\"` or `\"headers\"`",
+        missing: Missing::Value("\"skip\""),
+        meaning: "What is told of a message larger than `max_size`: a line in the report of the run that lists it first, or \
+                  its header, delivered once in the place of the message.",
+        other_words: &["headers_only", "too_large"],
     },
     Key {
         name: "order",

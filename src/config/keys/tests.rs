@@ -77,6 +77,7 @@ fn every_value_that_is_shown_is_accepted() {
                     let table = value.replace("NAME", "work");
                     account(&format!("{table}\nlist_id = \"news\"\nskip = true"))
                 }
+                "oversize" => account(&format!("max_size = \"25 MB\"\noversize = {value}")),
                 name => file(&format!("{name} = {value}")),
             };
             assert!(read(&text).is_ok(), "{text}{:?}", read(&text));

@@ -181,6 +181,8 @@ fn mistakes_in_an_account_are_named_and_explained() {
         ("keep = \"forever\"\nkeep_newest = 5", "account.work.keep: what stays for ever", "keep", "leave out `keep`"),
         ("delete_when_removed_locally = 1", "must be true or false", "delete_when_removed_locally", "without quotes"),
         ("max_size = \"big\"", "account.work.max_size: expected a size with its unit", "max_size", "1.5 GiB"),
+        ("oversize = \"header\"", "expected \"skip\" or \"headers\"", "oversize", "did you mean \"headers\"?"),
+        ("oversize = \"headers\"", "account.work.oversize: nothing is too large", "oversize", "max_size = \"25 MB\""),
         ("order = \"newst\"", "expected \"oldest\", \"newest\" or \"smallest\"", "order", "did you mean \"newest\"?"),
         ("order = \"\"", "account.work.order: expected \"oldest\"", "order", ""),
         ("limit = 0", "account.work.limit: must be a number of messages, 1 or more", "limit", ""),
