@@ -20,6 +20,7 @@ use crate::route::Foreseen;
 /// How an account's part of a run ended.
 pub(super) struct Ended {
     pub(super) exit: Exit,
+    /// Messages, and headers in the place of messages.
     pub(super) delivered: u64,
     /// What went wrong, in one line that is safe to show; `None` where nothing is, or the user asked to stop.
     pub(super) error: Option<String>,
@@ -109,7 +110,7 @@ impl Watch<'_> {
         self.end(exit, &summary);
         Ended {
             exit,
-            delivered: summary.delivered,
+            delivered: summary.delivered + summary.announced,
             error: what.filter(|_| exit != Exit::Interrupted),
             hook_failed: false,
         }

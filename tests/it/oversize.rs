@@ -161,20 +161,22 @@ fn routes_hold_for_what_is_announced() {
 #[test]
 fn i4_a_header_that_its_target_refuses_is_held() {
     let home = home(|_| Faults::default(), "");
+    let after = "after = [\"sh\", \"-c\", \"echo $FETCHONCE_DELIVERED >>$HOME/after\"]\n";
     let mda = format!("pipe:{}", home.path("mda").display());
     let account = home.account("work").replace("maildir:Mail-work", &mda);
-    home.configure(&format!("{account}max_size = \"20 kB\"\noversize = \"headers\"\nlimit = 1\n"));
+    home.configure(&format!("{account}max_size = \"20 kB\"\noversize = \"headers\"\nlimit = 1\n{after}"));
     let script = "#!/bin/sh\n[ -e \"$0.works\" ] || exit 75\ncat >>\"$0.got\"\n";
     fs::write(home.path("mda"), script).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     fs::set_permissions(home.path("mda"), mode).unwrap();
     assert_eq!(home.run(&[]).code, Some(75));
     fs::write(home.path("mda.works"), "").unwrap();
-    home.configure(&format!("{account}max_size = \"20 kB\"\noversize = \"headers\"\n"));
+    home.configure(&format!("{account}max_size = \"20 kB\"\noversize = \"headers\"\n{after}"));
     for _ in 0..2 {
         assert_eq!(home.run(&[]).code, Some(0));
     }
     let got = fs::read(home.path("mda.got")).unwrap();
     let count = String::from_utf8_lossy(&got).matches("X-Fetchonce-Headers-Only: ").count();
     assert_eq!((count, home.run(&["status"]).out.contains(" held")), (1, false));
+    assert_eq!(fs::read_to_string(home.path("after")).unwrap(), "7\n", "six messages and a header");
 }

@@ -9,7 +9,7 @@ use fetchonce::policy::{Intake, Keep, Oversize};
 
 use crate::explore::{Crashes, Explorer, aftermath, count};
 use crate::history::{CLEAN_RUNS, Scenario, check_end, run, run_clean};
-use crate::world::{MAILDIR, OTHER_MAILDIR, Setting, World, stored_form};
+use crate::world::{Break, MAILDIR, OTHER_MAILDIR, Setting, Verb, World, stored_form};
 
 /// Of the small message only; the large one has some octets more.
 const MOST: u64 = 40;
@@ -119,4 +119,27 @@ fn once_it_may_be_fetched_the_message_comes_once_and_its_header_not_again() {
             }
         }
     }
+}
+
+/// I4: a server that loses the connection over a header costs two runs, and holds up neither new mail nor deletions.
+#[test]
+fn a_header_that_breaks_sessions_is_given_up_and_its_message_is_not() {
+    let mail = mail(true);
+    let mut scenario = announcing(Keep::None, &mail, &all_targets()[0]);
+    scenario.breaks = vec![Break { verb: Verb::Top, wire: Some(Arc::clone(&large(&mail).wire)) }];
+    let (mut world, mut failed) = (World::new(mail.clone()), Vec::new());
+    for attempt in 0..4 {
+        let ran = run(world, &scenario, attempt, Setting::default());
+        failed.push(ran.outcome.expect("the index opens").error.is_some());
+        world = ran.world;
+    }
+    assert_eq!(failed, [true, true, false, false]);
+    assert_eq!((world.delivered().len(), &world.maildrop.messages[..]), (1, &mail.messages[1..]));
+
+    let mut raised = raised(&scenario, &mail);
+    raised.expected.retain(|message| **message != STUB.as_bytes());
+    for clean in 0..CLEAN_RUNS {
+        world = run_clean(world, &raised, 4 + clean).unwrap_or_else(|violation| panic!("{violation:?}"));
+    }
+    assert_eq!(check_end(world, &raised, 9), Ok(()));
 }
