@@ -114,6 +114,7 @@ mod tests {
                 assert_eq!(index.parcels().unwrap().iter().filter(|parcel| parcel.is_stub).count() as u64, held);
 
                 index.supersede(&[message], false).unwrap();
+                assert!(index.parcels().unwrap().iter().all(|parcel| parcel.is_listed), "it was never listed");
                 assert_eq!(index.skip(&listed("u").uid).unwrap(), 1);
                 assert_eq!(index.announced().unwrap(), [message].into());
             });

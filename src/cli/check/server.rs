@@ -7,12 +7,12 @@ use secrecy::SecretString;
 use super::super::hints::Place;
 use super::super::run::endpoint;
 use super::{Checkup, failed};
-use crate::config::Tls;
+use crate::config::{Account, Tls};
 use crate::fetch::FetchError;
 use crate::host::Host as _;
 use crate::index::Index;
 use crate::model::{Listing, Octets, RowState, Seen, Timestamp, Uid, limits};
-use crate::policy::Retention;
+use crate::policy::{Oversize, Retention};
 use crate::pop3::{
     self, AuthFailure, Authorization, Capabilities, Certificate, Credentials, Endpoint, Expire, Notes, Protection,
     Session, SessionError, Timing, TlsError, Transaction, Update,
@@ -119,7 +119,8 @@ impl<'a> Checkup<'a> {
             self.fail(Area::Capabilities, &self.place.failure(error));
             return None;
         }
-        self.tell_all(&capabilities(session.capabilities(), &self.account.retention));
+        let Account { retention, intake, .. } = self.account;
+        self.tell_all(&capabilities(session.capabilities(), retention, intake.oversize));
         listing.map_err(|error| self.fail(Area::Maildrop, &self.place.failure(error))).ok()
     }
 
@@ -190,7 +191,7 @@ fn described(shown: &Certificate) -> String {
 }
 
 /// What the server can do, and what it does on its own.
-fn capabilities(announced: &Capabilities, retention: &Retention) -> Vec<Finding> {
+fn capabilities(announced: &Capabilities, retention: &Retention, oversize: Oversize) -> Vec<Finding> {
     let area = Area::Capabilities;
     if !announced.known {
         return vec![Finding::ok(area, "none announced: the server does not know CAPA")];
@@ -203,6 +204,10 @@ fn capabilities(announced: &Capabilities, retention: &Retention) -> Vec<Finding>
     if !announced.top {
         let hint = "nothing to do: without TOP a message is fetched once more before it is deleted";
         findings.push(Finding::warning(area, "no TOP: deleting old mail costs a second download", hint));
+    }
+    if !announced.top && oversize == Oversize::Headers {
+        let hint = "raise `max_size`, or look at what it leaves by `fetchonce list`";
+        findings.push(Finding::warning(area, "no TOP: `oversize = \"headers\"` gets no headers", hint));
     }
     if let Some(seconds @ 1..) = announced.login_delay_seconds {
         let what = format!("LOGIN-DELAY: the server wants {seconds} seconds between two logins");
@@ -291,7 +296,10 @@ mod tests {
             announced.add_line(line.as_bytes());
         }
         let retention = Retention { keep, ..Retention::default() };
-        capabilities(&announced, &retention).into_iter().map(|finding| (finding.verdict, finding.what)).collect()
+        capabilities(&announced, &retention, Oversize::Headers)
+            .into_iter()
+            .map(|finding| (finding.verdict, finding.what))
+            .collect()
     }
 
     #[test]
@@ -307,7 +315,8 @@ mod tests {
         assert!(found[2].0 == Verdict::Warning && found[2].1.contains("30 days old"), "{found:?}");
         let found = announced(&["EXPIRE 0", "X-OWN"], Keep::Days(1));
         assert_eq!(found[0].1, "none that matters");
-        assert!(found.len() == 3 && found[2].1.starts_with("EXPIRE 0: "), "{found:?}");
+        assert!(found.len() == 4 && found[3].1.starts_with("EXPIRE 0: "), "{found:?}");
+        assert_eq!(found[2], (Verdict::Warning, "no TOP: `oversize = \"headers\"` gets no headers".to_owned()));
     }
 
     #[test]
