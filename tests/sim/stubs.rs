@@ -6,10 +6,11 @@ use std::sync::Arc;
 use fetchonce::demo::{Event as ServerEvent, Faults, Maildrop, Message};
 use fetchonce::model::{Octets, Target};
 use fetchonce::policy::{Intake, Keep, Oversize};
+use fetchonce::report::{Exit, Problem};
 
-use crate::explore::{Crashes, Explorer, aftermath, count};
-use crate::history::{CLEAN_RUNS, Scenario, check_end, run, run_clean};
-use crate::world::{Break, MAILDIR, OTHER_MAILDIR, Setting, Verb, World, stored_form};
+use crate::explore::{Crashes, Explorer, aftermath, count, steps};
+use crate::history::{CLEAN_RUNS, Scenario, check_end, repair, run, run_clean};
+use crate::world::{Break, Failure, MAILDIR, OTHER_MAILDIR, Setting, Verb, World, stored_form};
 
 /// Of the small message only; the large one has some octets more.
 const MOST: u64 = 40;
@@ -142,4 +143,36 @@ fn a_header_that_breaks_sessions_is_given_up_and_its_message_is_not() {
         world = run_clean(world, &raised, 4 + clean).unwrap_or_else(|violation| panic!("{violation:?}"));
     }
     assert_eq!(check_end(world, &raised, 9), Ok(()));
+}
+
+/// I2, I4: the error is told, and nothing is lost or doubled, and what is not known is said until it is repaired.
+#[test]
+fn an_io_error_at_any_step_loses_and_doubles_no_header() {
+    let mail = mail(false);
+    let mut untrusted = 0;
+    for targets in all_targets() {
+        let scenario = announcing(Keep::None, &mail, &targets);
+        for step in 0..steps(&mail, &scenario) {
+            let setting = Setting { failure: Some(Failure::Disk(step)), ..Setting::default() };
+            let ran = run(World::new(mail.clone()), &scenario, 0, setting);
+            if ran.failed_at.is_none() {
+                continue;
+            }
+            let outcome = ran.outcome.expect("the index opens");
+            assert_ne!(outcome.exit(), Exit::Fine, "step {step}: an I/O error was ignored");
+            let has_quit = ran.log.contains(&ServerEvent::Command("QUIT".into()));
+            assert!(!has_quit || targets.len() > 1, "step {step}: what is held is safe, and nothing else");
+            let is_untrusted = outcome.problems.iter().any(|problem| matches!(problem, Problem::Untrusted { .. }));
+            let mut world = ran.world;
+            if is_untrusted {
+                untrusted += 1;
+                world = repair(world, 1);
+            }
+            for clean in 0..CLEAN_RUNS {
+                world = run_clean(world, &scenario, 2 + clean).unwrap_or_else(|found| panic!("step {step}: {found:?}"));
+            }
+            assert_eq!(check_end(world, &scenario, 9), Ok(()), "step {step} {targets:?}");
+        }
+    }
+    assert!(untrusted > 1, "no failure came after a rename");
 }
