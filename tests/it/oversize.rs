@@ -133,6 +133,9 @@ fn a_server_that_gives_no_header_is_told_of_once_and_asked_again() {
     let ran = home.run(&[]);
     assert!(ran.code == Some(0) && ran.err.contains(told), "{ran:?}");
     assert_eq!(stubs(&home, "Mail-work").len(), 1);
+    *refused.lock().unwrap() = Faults { refuse_command: Some(second - 1), ..Faults::default() };
+    home.run(&[]).is_fine_and_silent();
+    assert_eq!(stubs(&home, "Mail-work").len(), 1);
     *refused.lock().unwrap() = Faults::default();
     home.run(&[]).is_fine_and_silent();
     assert_eq!(stubs(&home, "Mail-work").len(), 2);
@@ -150,8 +153,12 @@ fn routes_hold_for_what_is_announced() {
     configure(&home, &format!("{route}deliver = \"maildir:Large\"\n"));
     let explained = home.run(&["list", "--explain"]).out;
     assert!(explained.contains("the header alone\n") && explained.contains("work      to maildir:"), "{explained}");
-    home.run(&[]).is_fine_and_silent();
-    home.run(&[]).is_fine_and_silent();
+    for announced in [1, 0] {
+        let ran = home.run(&["--json"]);
+        let summary = &records(&ran, "summary")[0];
+        assert_eq!((&summary["announced"], &summary["delivered"]), (&announced.into(), &0.into()), "{ran:?}");
+        assert_eq!(stubs(&home, "Large").len(), 1);
+    }
     assert_eq!((stubs(&home, "Mail-work").len(), home.mail("Mail-work").len()), (0, 6));
     let found = stubs(&home, "Large");
     assert!(found.len() == 1 && found[0].contains("\nSubject: Observations of the day\n"), "{found:?}");
