@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
     use crate::host::RealHost;
-    use crate::index::{Identity, IntentRecord};
+    use crate::index::{Identity, IntentRecord, LeftOut};
     use crate::model::{ContentId, DeliveryId, Listing, MessageNumber, Octets, RowState, Timestamp, Uid};
     use crate::plan::Plan;
 
@@ -102,6 +102,10 @@ mod tests {
                 let stub = index.add_stubs(&[(message, &listed("u"))]).unwrap()[0];
                 assert!(index.announced().unwrap().is_empty(), "nothing is promised yet");
                 assert_eq!(index.add_stubs(&[(message, &listed("u"))]).unwrap(), [stub], "one that was left is used");
+                let (rules, uid) = (Digest([7; 32]), listed("u").uid);
+                let left_out = LeftOut { uid, size: Octets(99), why: "\"rule\"".into() };
+                index.note_left_out(rules, std::slice::from_ref(&left_out)).unwrap();
+                assert_eq!(index.left_out(rules).unwrap(), [left_out], "the unique-id is that of one message");
                 index.intend(target, &[record(stub, 1)], 0, NOW).unwrap();
                 assert_eq!(index.confirm(&[stub]).unwrap(), []);
                 assert_eq!(index.receipt(stub).unwrap(), None);
@@ -109,6 +113,7 @@ mod tests {
                 assert_eq!(index.stub_with(Digest([1; 32])).unwrap(), Some(stub));
                 assert_eq!(index.twins(message, Digest([1; 32])).unwrap(), []);
                 assert_eq!(index.seen().unwrap().rows(), before.0);
+                assert_eq!(index.lying_in(target).unwrap(), [], "nothing of it can be removed");
                 let held = u64::from(kind == super::super::HELD);
                 assert_eq!(index.totals().unwrap(), crate::index::Totals { held, ..before.1 });
                 assert_eq!(index.parcels().unwrap().iter().filter(|parcel| parcel.is_stub).count() as u64, held);

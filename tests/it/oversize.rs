@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use fetchonce::demo::{Event, Faults};
 use serde_json::Value;
 
-use crate::support::home::{Home, Ran};
+use crate::support::home::{Home, Ran, ran};
 
 /// The account `work`: of the sample mail one message is larger.
 fn configure(home: &Home, lines: &str) {
@@ -186,4 +186,23 @@ fn i4_a_header_that_its_target_refuses_is_held() {
     let count = String::from_utf8_lossy(&got).matches("X-Fetchonce-Headers-Only: ").count();
     assert_eq!((count, home.run(&["status"]).out.contains(" held")), (1, false));
     assert_eq!(fs::read_to_string(home.path("after")).unwrap(), "7\n", "six messages and a header");
+}
+
+/// I3: what the user removes is the header alone; the message was never delivered.
+#[test]
+fn i3_a_header_that_is_removed_from_the_maildir_deletes_nothing() {
+    let home = home(|_| Faults::default(), "delete_when_removed_locally = true\n");
+    let fetch = |hour: i64| {
+        let clock = (1_800_000_000 + hour * 3600).to_string();
+        let command = ["--config", "config.toml", "fetch", "--confirm"];
+        ran(home.command().args(command).env("FETCHONCE_CLOCK", clock)).is_fine_and_silent();
+    };
+    fetch(0);
+    assert_eq!(stubs(&home, "Mail-work").len(), 1);
+    for entry in fs::read_dir(home.path("Mail-work/new")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    (1..10).for_each(|run| fetch(run * 12));
+    let left: Vec<_> = home.maildrop.lock().unwrap().messages.iter().map(|message| message.uid.clone()).collect();
+    assert_eq!((left, home.mail("Mail-work").len()), (vec![b"demo-0007".to_vec()], 0));
 }
