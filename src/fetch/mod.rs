@@ -1,7 +1,7 @@
 //! The imperative shell: the only room that sees session, index and mailbox together.
 //!
-//! A run settles what a crash left (`settle`), opens a session, asks the plan what to do, and does it (`session`,
-//! `batch`). Nothing here decides: decisions are the pure functions of [`Rules`].
+//! A run settles what a crash left (`settle`), opens a session, asks the plan what to do, tells it (`telling`), and does it
+//! (`session`, `batch`). Nothing here decides: decisions are the pure functions of [`Rules`].
 
 mod announce;
 mod batch;
@@ -13,6 +13,7 @@ mod removed;
 mod session;
 mod settle;
 mod targets;
+mod telling;
 mod verify;
 
 use std::collections::HashSet;

@@ -15,7 +15,7 @@ use crate::targets::some_faults;
 use crate::world::{MAILDIR, Setting, World};
 
 const INBOX: &str = "/home/inbox";
-const FOREIGN: &str = "From x@h Sat Nov 21 09:00:00 2026\nX: foreign\n\nnot ours\n\n";
+const FOREIGN: &str = "From x@h Sat Nov 21 09:00:00 2026\nX: foreign\n\nnot ours\n";
 
 const MARK: &str = "Status: RO";
 
@@ -24,6 +24,8 @@ const MARK: &str = "Status: RO";
 enum Foreign {
     /// One delivers mail, after an empty line if there is none.
     Appends,
+    /// The same, and leaves no empty line behind it.
+    AppendsUnended,
     /// A mail reader marks all messages, in place.
     Marks,
     /// The same, by another file in the place of the first.
@@ -87,9 +89,10 @@ fn act(world: &mut World, foreign: Foreign) {
     };
     let disk = &mut world.disk;
     let (inode, rewritten) = match foreign {
-        Foreign::Appends => {
-            let end = if content.is_empty() || content.ends_with(b"\n\n") { "" } else { "\n\n" };
-            (inode, [&content[..], end.as_bytes(), FOREIGN.as_bytes()].concat())
+        Foreign::Appends | Foreign::AppendsUnended => {
+            let before = if content.is_empty() || content.ends_with(b"\n\n") { "" } else { "\n\n" };
+            let end = if matches!(foreign, Foreign::Appends) { "\n" } else { "" };
+            (inode, [&content[..], before.as_bytes(), FOREIGN.as_bytes(), end.as_bytes()].concat())
         }
         Foreign::Marks => (inode, marked()),
         Foreign::Replaces => {
@@ -103,6 +106,14 @@ fn act(world: &mut World, foreign: Foreign) {
     disk.append(inode, &rewritten);
     disk.sync_file(inode);
     disk.sync_dir(Path::new("/home")).expect("the folder is there");
+}
+
+/// How much foreign mail a reader finds.
+fn foreign_mail(world: &World) -> usize {
+    let content = world.disk.look(Path::new(INBOX)).map(|(_, content, _)| content).unwrap_or_default();
+    let text = format!("\n\n{}", String::from_utf8_lossy(&content));
+    let ends_well = |rest: &str| rest.is_empty() || rest.starts_with('\n');
+    text.split(&format!("\n\n{FOREIGN}")).skip(1).filter(|rest| ends_well(rest)).count()
 }
 
 fn scenario(keep: Keep, mail: &Maildrop, targets: &[Target]) -> Scenario {
@@ -141,7 +152,8 @@ fn an_archive_gets_every_message_once() {
     assert!(histories > 1000, "{histories} histories");
 }
 
-/// I2, I3: another program writes to the file at each point at which a run can end; the next run is killed at each step too.
+/// I2, I3: another program writes to the file at each point at which a run can end; after two of its ways the next run is
+/// killed at each step too.
 #[test]
 fn a_whole_mbox_that_others_write_to_gets_every_message_once() {
     let mail = mail(1);
@@ -149,14 +161,23 @@ fn a_whole_mbox_that_others_write_to_gets_every_message_once() {
     let scenario = scenario(Keep::None, &mail, &targets);
     let mut explorer = Explorer::new(&scenario);
     let setting = || Setting { take_snapshots: true, ..Setting::default() };
-    for foreign in [Foreign::Appends, Foreign::Marks, Foreign::Replaces] {
+    for foreign in [Foreign::Appends, Foreign::AppendsUnended, Foreign::Marks, Foreign::Replaces] {
         let first = run(World::new(mail.clone()), &scenario, 0, setting());
         for (mut world, _) in aftermath(first.snapshots, first.world) {
             act(&mut world, foreign);
-            let again = run(world, &scenario, 1, setting());
+            let appended = foreign_mail(&world);
+            let mut again = run(world, &scenario, 1, setting());
+            if matches!(foreign, Foreign::Marks | Foreign::AppendsUnended) {
+                again.snapshots.clear();
+            }
             let now = again.world.now;
             for mut world in again.snapshots.into_iter().chain([again.world]) {
                 world.now = now;
+                assert_eq!(foreign_mail(&world), appended, "{foreign:?}");
+                if appended > 0 {
+                    let after = run(world.clone(), &scenario, 2, Setting::default()).world;
+                    assert_eq!(foreign_mail(&after), appended, "{foreign:?}");
+                }
                 assert_eq!(explorer.end(world, 2), Ok(()), "{foreign:?}");
             }
         }
