@@ -162,12 +162,13 @@ const OVER_LIMIT: &str = "leave: over the limit of this run";
 
 #[test]
 fn i3_each_rule_leaves_on_the_server_what_it_keeps_and_deletes_the_rest_once_it_is_delivered() {
-    let users = ["days", "newest", "octets", "large", "both"];
+    let users = ["days", "newest", "octets", "large", "removed", "both"];
     let Some(dovecot) = Dovecot::start(&users) else { return };
     fourteen_days(&dovecot);
     the_newest(&dovecot);
     so_many_octets(&dovecot);
     no_large_ones(&dovecot);
+    the_removed_ones(&dovecot);
     the_rules_together(&dovecot);
 }
 
@@ -209,6 +210,39 @@ fn no_large_ones(dovecot: &Dovecot) {
     mailbox.configure("delete_larger_than = \"1 kB\"");
     let kept = "leave: kept for ever";
     mailbox.fetches(&[kept, kept, "delete: larger than `delete_larger_than`"], "ac", "abcd");
+}
+
+/// What is removed from the Maildir, in three runs half a day apart; more of it only once that is confirmed.
+fn the_removed_ones(dovecot: &Dovecot) {
+    let all = "abcdefghijkl";
+    let mailbox = Mailbox::new(dovecot, "removed", all, "delete_when_removed_locally = true");
+    let remove = |names: &str| {
+        let new = mailbox.place.path("Mail/new");
+        let paths = names_in(&new).into_iter().map(|name| new.join(name));
+        paths
+            .filter(|path| names.contains(name_of(&fs::read(path).unwrap())))
+            .for_each(|path| fs::remove_file(path).unwrap());
+    };
+    mailbox.fetch();
+    mailbox.holds(all, all);
+    remove("c");
+    for half_days in 0..2 {
+        mailbox.fetch_at(MONDAY + half_days * DAY / 2);
+        mailbox.holds(all, "abdefghijkl");
+    }
+    assert_eq!(mailbox.decisions_at(MONDAY + DAY)[2], "delete: removed from the Maildir");
+    mailbox.fetch_at(MONDAY + DAY);
+    mailbox.holds("abdefghijkl", "abdefghijkl");
+
+    remove("de");
+    for half_days in 2..4 {
+        mailbox.fetch_at(MONDAY + half_days * DAY / 2);
+    }
+    let ran = mailbox.run(&["fetch"], MONDAY + 2 * DAY);
+    assert_eq!(ran.code(), Some(65), "{ran:?}");
+    mailbox.holds("abdefghijkl", "abfghijkl");
+    mailbox.run(&["fetch", "--confirm"], MONDAY + 2 * DAY).ok();
+    mailbox.holds("abfghijkl", "abfghijkl");
 }
 
 /// A rule that keeps is enough to keep, and `delete_larger_than` goes before all of them.
