@@ -129,9 +129,7 @@ impl Runner<'_, '_> {
         let all: BTreeSet<i64> = wanted.iter().flatten().copied().collect();
         for target in all {
             let lacks = |parcel: &HeldParcel, wanted: &[i64]| {
-                wanted.contains(&target)
-                    && !parcel.deliveries.contains_key(&target)
-                    && !is_settled_elsewhere(parcel, wanted)
+                wanted.contains(&target) && !parcel.deliveries.contains_key(&target)
             };
             let waiting: Vec<usize> = (0..parcels.len()).filter(|at| lacks(&parcels[*at], &wanted[*at])).collect();
             let failure = self.offer(targets, target, &mut parcels, &waiting)?;
@@ -147,6 +145,7 @@ impl Runner<'_, '_> {
             disk_failure = disk_failure.or(failure);
         }
         self.complete(targets, &parcels, &wanted)?;
+        self.go_on()?;
         disk_failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -178,7 +177,11 @@ impl Runner<'_, '_> {
         let mut disk_failure = None;
         let size = targets.deliver(self.index, target)?.batch().max(1);
         for chunk in waiting.chunks(size) {
-            if refusals.is_over || self.go_on().is_err() {
+            // What is not offered any more is no refusal.
+            if self.go_on().is_err() {
+                break;
+            }
+            if refusals.is_over {
                 refusals.messages += chunk.len();
                 continue;
             }
@@ -358,12 +361,5 @@ fn is_complete(parcel: &HeldParcel, wanted: &[i64], quarantine: Option<i64>) -> 
     let is_done = |target: &i64| matches!(state(target), Some(DeliveryState::Delivered | DeliveryState::Rejected));
     let is_rejected = wanted.iter().any(|target| state(target) == Some(&DeliveryState::Rejected));
     let in_quarantine = || quarantine.is_some_and(|id| state(&id) == Some(&DeliveryState::Delivered));
-    let is_everywhere = !wanted.is_empty() && wanted.iter().all(is_done) && (!is_rejected || in_quarantine());
-    is_everywhere || is_settled_elsewhere(parcel, wanted)
-}
-
-/// Whether it was delivered to targets that it is for no longer, and to none that it is for: the user went on elsewhere.
-fn is_settled_elsewhere(parcel: &HeldParcel, wanted: &[i64]) -> bool {
-    let is_delivered = parcel.deliveries.values().any(|state| *state == DeliveryState::Delivered);
-    is_delivered && !parcel.deliveries.keys().any(|target| wanted.contains(target))
+    !wanted.is_empty() && wanted.iter().all(is_done) && (!is_rejected || in_quarantine())
 }

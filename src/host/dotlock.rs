@@ -60,7 +60,7 @@ impl Dotlock {
             return busy(None);
         };
         let untouched = found.untouched.min(age_of(path));
-        if !is_left_behind(found.holder, untouched) {
+        if !found.is_lock || !is_left_behind(found.holder, untouched) {
             return busy(found.process);
         }
         tracing::warn!(lock = crate::model::shown_path(&lock), process = found.process, "a lock file was left behind");
@@ -128,6 +128,8 @@ enum Holder {
 }
 
 struct Found {
+    /// Whether it holds what lock files do: nothing, or the number of a process. Anything else is somebody's file.
+    is_lock: bool,
     holder: Holder,
     process: Option<i32>,
     untouched: Duration,
@@ -145,7 +147,8 @@ fn look(lock: &Path) -> io::Result<Option<Found>> {
         Err(error) => return Err(error),
     }
     let (process, holder) = holder(&content, &host(), is_alive);
-    Ok(Some(Found { holder, process, untouched: age_of(lock) }))
+    let is_lock = content.trim_ascii_start().first().is_none_or(u8::is_ascii_digit);
+    Ok(Some(Found { is_lock, holder, process, untouched: age_of(lock) }))
 }
 
 /// Reads `PROCESS`, or `PROCESS:HOST` as Dovecot writes it too.
@@ -257,6 +260,7 @@ mod tests {
             (format!("{alive}:elsewhere\n"), hour, true),
             (String::new(), now, false),
             (String::new(), hour, true),
+            ("From a@b Sun Nov 22 09:00:00 2026\n\nmail\n\n".to_owned(), hour, false),
         ] {
             let taken = take(&content, age);
             assert_eq!(matches!(taken, Taken::Held(_)), is_taken, "{content:?} {age:?}: {taken:?}");

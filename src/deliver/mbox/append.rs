@@ -29,6 +29,7 @@ impl<'t> Append<'t> {
         let mut file = mbox.open(true)?;
         mbox.sync_folder()?;
         mbox.check_kind(&*file)?;
+        mbox.check_end(&*file)?;
         let (before, mut window) = mbox.complete(&mut *file)?;
         let mut promises = Vec::with_capacity(parcels.len());
         let mut offset = before.octets.0;
@@ -146,6 +147,25 @@ impl Mbox<'_> {
             return Ok(());
         }
         Err(MboxError::SomethingElse { path: self.path().to_owned(), is }.into())
+    }
+
+    /// Nothing is added behind the damaged end of an archive, where no program would read it. One that does not end with
+    /// the mark is read through.
+    fn check_end(&self, file: &dyn SharedFile) -> Result<(), TargetError> {
+        let Some(compression) = self.target.compression else { return Ok(()) };
+        let failed = || TargetError::io("read", self.path());
+        let mark = archive::end_mark(compression);
+        let octets = file.identity().map_err(failed())?.octets.0;
+        let mut end = Vec::new();
+        FileReader { file, at: octets.saturating_sub(mark.len() as u64) }.read_to_end(&mut end).map_err(failed())?;
+        if end.is_empty() || end == mark {
+            return Ok(());
+        }
+        let mut content = archive::reader(compression, FileReader { file, at: 0 }).map_err(failed())?;
+        match io::copy(&mut content, &mut io::sink()) {
+            Err(error) if archive::is_damage(&error) => Err(MboxError::Damaged(self.path().to_owned()).into()),
+            result => result.map(drop).map_err(failed()),
+        }
     }
 }
 

@@ -27,10 +27,11 @@ impl<'o> Compressor<'o> {
         }
     }
 
+    /// Ends the member, and marks the end.
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
-            Self::Gzip(encoder) => encoder.finish().map(drop),
-            Self::Zstd(encoder) => encoder.finish().map(drop),
+            Self::Gzip(encoder) => encoder.finish()?.write_all(end_mark(Compression::Gzip)),
+            Self::Zstd(encoder) => encoder.finish()?.write_all(end_mark(Compression::Zstd)),
         }
     }
 }
@@ -45,6 +46,15 @@ impl Write for Compressor<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// What an archive ends with that was written whole: a member that holds nothing (RFC 1952), or a frame to be skipped
+/// (RFC 8878 §3.1.2).
+pub(super) fn end_mark(compression: Compression) -> &'static [u8] {
+    match compression {
+        Compression::Gzip => b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0",
+        Compression::Zstd => b"\x50\x2a\x4d\x18\x09\0\0\0fetchonce",
     }
 }
 

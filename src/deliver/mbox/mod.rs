@@ -113,13 +113,13 @@ impl<'h> Mbox<'h> {
         }
     }
 
-    /// A message as it is written in the file.
     /// Cuts off a message whose sync failed, where it lies at the end of the file, and tells whether nothing of it is left.
     /// What lies in an archive, or before the mail of other programs, stays.
     pub fn take_back(&self, promised: &Promised<'_>) -> Result<bool, TargetError> {
         settle::take_back(self, promised)
     }
 
+    /// A message as it is written in the file.
     fn encoded(&self, parcel: &Parcel<'_>, dialect: Dialect) -> Result<Encoded, TargetError> {
         let unreadable = || TargetError::io("read a held message for", self.path());
         let header = Header::read(&mut *parcel.open()?).map_err(unreadable())?;

@@ -100,6 +100,29 @@ fn a_damaged_archive_is_told_and_nothing_is_resolved() {
     }
 }
 
+/// I2: no program would read what lies behind it.
+#[test]
+fn nothing_is_added_behind_a_damaged_end() {
+    for compression in BOTH {
+        let bench = Bench::archive(&MESSAGES, compression);
+        bench.deliver_all();
+        let whole = bench.content();
+        let mark = archive::end_mark(compression).len();
+        for damaged in
+            [&whole[..whole.len() - 1], &whole[..whole.len() - mark - 1], &[&whole[..], b"garbage\n"].concat()]
+        {
+            bench.write(damaged);
+            let refused = bench.deliver(&bench.parcels()).unwrap_err();
+            assert!(matches!(refused, TargetError::Mbox(MboxError::Damaged(_))), "{compression:?} {refused}");
+            assert_eq!(bench.content(), damaged);
+        }
+        // One that another program wrote, and ended well.
+        bench.write(&whole[..whole.len() - mark]);
+        bench.deliver_all();
+        assert_eq!(content(&bench, compression), plain().repeat(2));
+    }
+}
+
 #[test]
 fn what_is_no_archive_stays_as_it_is() {
     for compression in BOTH {
