@@ -197,6 +197,7 @@ impl Fetching<'_> {
         {
             remember(lock, &index, &place)?;
         }
+        refuse_own_folders(&account, &place)?;
         let destination = || destination(&account, &place, &self.chosen.secret_variables);
         let deliver = (!self.args.dry_run).then(destination).flatten();
         let mut job = job(account, identity, password, deliver, self.args);
@@ -266,6 +267,16 @@ pub(super) fn endpoint(account: &Account) -> Endpoint {
         ca_file: account.ca_file.clone(),
         allow_cleartext: account.allow_cleartext,
     }
+}
+
+/// Mail that lies in a folder of the program's own is removed from there once it is delivered.
+pub(super) fn refuse_own_folders(account: &Account, place: &Place) -> Result<(), Failure> {
+    let own = [&place.files.held, &place.files.quarantine].map(|folder| folder.parent().unwrap_or(folder));
+    let is_own = |target: &&Target| target.path().is_some_and(|path| own.iter().any(|own| path.starts_with(own)));
+    account.deliver.iter().find(is_own).map_or(Ok(()), |target| {
+        let what = format!("{target} lies where fetchonce keeps mail of its own");
+        Err(Failure::words(Exit::Config, what, "name a place outside of the state folder".to_owned()))
+    })
 }
 
 /// Where a run delivers to; nowhere, where there is no target.

@@ -126,6 +126,18 @@ fn procmail_takes_and_refuses() {
     let recipe = instructions(&folder, "DEFAULT=/nonexistent/mbox\nEXITCODE=75\nHOST\n");
     is_refused(&deliver(&["procmail", "-m", &recipe]), 75);
     only_mail(&maildir);
+    // As the documentation has it, into an mbox.
+    let mbox = folder.path().join("mbox");
+    let recipe = instructions(&folder, &format!("DEFAULT={}\n", mbox.display()));
+    let page = include_str!("../../docs/reference/pipe.md");
+    let words = page.lines().find_map(|line| line.strip_prefix("deliver = { pipe = [\"procmail\", ")).unwrap();
+    let words: Vec<&str> = words.split(']').next().unwrap().split(", ").map(|word| word.trim_matches('"')).collect();
+    for _ in 0..2 {
+        let outcome = deliver(&[&["procmail"][..], &words, &[recipe.as_str()]].concat());
+        assert!(matches!(outcome, Outcome::Delivered), "{outcome:?}");
+    }
+    let separators = fs::read_to_string(&mbox).unwrap().lines().filter(|line| line.starts_with("From ")).count();
+    assert_eq!(separators, 2, "as many as messages");
 }
 
 #[test]

@@ -251,6 +251,54 @@ fn a_message_in_doubt_goes_to_the_new_targets_where_the_old_one_is_gone() {
     home.run(&[]).is_fine_and_silent();
 }
 
+/// I3: what a target of the account still lacks is not given up because another one, which has it, is named no more.
+#[test]
+fn i3_what_a_target_still_waits_for_stays_on_the_server_when_another_one_is_taken_out() {
+    let home = Home::new();
+    let configured = |targets: &str| home.configure(&format!("{}keep = \"none\"\n", deliver(&home, targets)));
+    configured(r#"["maildir:Mail-work", "eml:folder/Archive", "mbox:away/inbox"]"#);
+    home.run(&[]).failed(73, &["mbox:", "refuses 7 messages"]);
+    assert_eq!(home.maildrop.lock().unwrap().messages.len(), 7);
+    for targets in [r#"["mbox:away/inbox"]"#, r#"["mbox:away/inbox", "maildir:Other"]"#] {
+        configured(targets);
+        home.run(&[]).failed(73, &["mbox:", "refuses 7 messages"]);
+        assert_eq!(home.maildrop.lock().unwrap().messages.len(), 7, "{targets}");
+    }
+    fs::create_dir(home.path("away")).unwrap();
+    home.run(&[]).is_fine_and_silent();
+    let mbox = String::from_utf8_lossy(&fs::read(home.path("away/inbox")).unwrap()).into_owned();
+    assert_eq!(mbox.lines().filter(|line| line.starts_with("From ")).count(), 7);
+    assert_eq!((home.mail("Mail-work"), home.mail("Other")), (Home::all_samples(), Home::all_samples()));
+    assert_eq!((home.maildrop.lock().unwrap().messages.len(), home.retrieved()), (0, 7));
+}
+
+/// A run that comes to its deadline as it delivers says so, and nothing was refused.
+#[test]
+fn the_deadline_of_a_run_is_no_refusal() {
+    let home = Home::new();
+    let program = program(&home, "slow", "sleep 1; cat >>\"$0.got\"");
+    let slow = deliver(&home, &format!(r#"["pipe:{}", "maildir:Mail-work"]"#, program.display()));
+    home.configure(&format!("{slow}deadline = \"2s\"\non_error = [\"touch\", {:?}]\n", home.path("error")));
+    let ran = home.run(&[]);
+    assert!(ran.code == Some(75) && !ran.err.contains("refuses"), "{ran:?}");
+    assert!(home.path("error").exists(), "{ran:?}");
+    home.configure(&slow);
+    home.run(&[]).is_fine_and_silent();
+    let got = String::from_utf8_lossy(&fs::read(home.path("slow.got")).unwrap()).into_owned();
+    assert_eq!((got.matches("X-Fetchonce-Token: ").count(), home.mail("Mail-work").len(), home.retrieved()), (7, 7, 7));
+}
+
+/// What is delivered leaves the spool and the quarantine: they are no targets.
+#[test]
+fn the_folders_of_the_program_itself_are_no_targets() {
+    let home = Home::new();
+    for target in ["maildir:state/held/a", "eml:state/quarantine/work", "mbox:state/held/x/inbox"] {
+        home.configure(&deliver(&home, &format!("{target:?}")));
+        home.run(&[]).failed(78, &["lies where fetchonce keeps mail of its own", "outside of the state folder"]);
+    }
+    assert_eq!(home.retrieved(), 0);
+}
+
 /// How often each of the large messages is in the files below a folder.
 fn large_below(folder: &Path) -> [usize; LARGE] {
     let mut folders = vec![folder.to_owned()];
