@@ -244,7 +244,8 @@ impl Runner<'_, '_> {
         self.promise(target, &offered, prepared.promises())?;
         let outcomes = prepared.perform();
         for (at, outcome) in chunk.iter().zip(outcomes) {
-            if let Some(state) = self.weigh(outcome, targets.name(self.index, target)?, refusals) {
+            let name = targets.name(self.index, target)?;
+            if let Some(state) = self.weigh(outcome, name, targets.in_doubt(target), refusals) {
                 parcels[*at].deliveries.insert(target, state);
             }
         }
@@ -269,7 +270,13 @@ impl Runner<'_, '_> {
     }
 
     /// What an outcome makes of the journal, and of what the user is told.
-    fn weigh(&mut self, outcome: Outcome, target: String, refusals: &mut Refusals) -> Option<DeliveryState> {
+    fn weigh(
+        &mut self,
+        outcome: Outcome,
+        target: String,
+        in_doubt: InDoubt,
+        refusals: &mut Refusals,
+    ) -> Option<DeliveryState> {
         match outcome {
             Outcome::Delivered => {
                 refusals.in_a_row = 0;
@@ -288,6 +295,13 @@ impl Runner<'_, '_> {
                 self.problem(Problem::Untrusted { messages: 1 });
                 Some(DeliveryState::Untrusted)
             }
+            Outcome::InDoubt(error) if in_doubt == InDoubt::Hold => {
+                refusals.add(0, &error);
+                let just_now = Some((target, with_causes(&error)));
+                self.problem(Problem::InDoubt { messages: 1, just_now });
+                Some(DeliveryState::InDoubt)
+            }
+            // The next run settles it.
             Outcome::InDoubt(error) => {
                 refusals.add(1, &error);
                 Some(DeliveryState::Intent)

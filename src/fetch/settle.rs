@@ -97,7 +97,7 @@ impl Runner<'_, '_> {
             self.problem(Problem::Untrusted { messages: count(totals.untrusted) });
         }
         if totals.in_doubt > 0 {
-            self.problem(Problem::InDoubt { messages: count(totals.in_doubt) });
+            self.problem(Problem::InDoubt { messages: count(totals.in_doubt), just_now: None });
         }
         Ok(())
     }

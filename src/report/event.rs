@@ -133,6 +133,8 @@ pub enum Problem {
     InDoubt {
         /// How many.
         messages: usize,
+        /// The target and what happened, where it happened just now.
+        just_now: Option<(String, String)>,
     },
     /// What the disk holds of these messages is not known after a failed sync.
     Untrusted {

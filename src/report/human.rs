@@ -265,8 +265,11 @@ fn what_happened(problem: &Problem) -> String {
         Problem::Redelivered { target, messages } => {
             format!("{} may be in {target} already, and delivered again: nothing tells", counted(*messages))
         }
-        Problem::InDoubt { messages } => {
+        Problem::InDoubt { messages, just_now: None } => {
             format!("whether the target has {} is not known, and kept in the held Maildir", counted(*messages))
+        }
+        Problem::InDoubt { messages, just_now: Some((target, cause)) } => {
+            format!("whether {target} has {} is not known, and kept in the held Maildir: {cause}", counted(*messages))
         }
         Problem::QuitRejected { text } => format!("the server says at QUIT that it did not delete everything: {text}"),
         Problem::Vanished { messages } => {

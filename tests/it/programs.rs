@@ -287,6 +287,13 @@ fn i3_programs_that_misbehave_cost_no_mail() {
         home.run(&["--limit", "1"]).failed(73, &[words]);
     }
     assert_eq!((home.maildrop.lock().unwrap().messages.len(), home.retrieved()), (7, 7));
+    // With `hold` it waits for the user's word at once.
+    let other = Home::new();
+    hand_to(&other, "kill -KILL $$", ", in_doubt = \"hold\"");
+    let words = ["whether pipe:sh has 1 message is not known", "was ended by signal 9", "seen settle work --delivered"];
+    other.run(&["--limit", "1"]).failed(65, &words);
+    assert_eq!(other.run(&["seen", "settle", "work", "--delivered"]).code, Some(0));
+    assert!(!other.run(&["status"]).out.contains("in doubt"));
     hand_to(&home, &format!("{TAKE}; head -c 20000000 /dev/zero; (sleep 3 &); exec <&- >&- 2>&-"), "");
     let ran = home.run(&[]);
     assert!(ran.code == Some(0) && ran.err.contains("delivered again: nothing tells"), "{ran:?}");
