@@ -260,7 +260,7 @@ pub(super) struct FetchArgs {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct IntakeArgs {
     /// Most messages to fetch from each account
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) limit: Option<u64>,
 
     /// Begin no further message of an account once so much is fetched, such as `100 MB`

@@ -122,7 +122,9 @@ impl Fetching<'_> {
         let delivered = all_ended.iter().map(|ended| ended.delivered).sum();
         let is_hook_fine = self.args.dry_run || hooks::of_all(self.world, self.chosen, delivered);
         match Exit::most_telling(all_ended.iter().map(|ended| ended.exit)) {
-            Exit::Fine if !is_hook_fine || all_ended.iter().any(|ended| ended.hook_failed) => Exit::Unavailable,
+            Exit::Fine if !is_hook_fine || all_ended.iter().any(|ended| ended.hook_failed) => {
+                if self.world.host.interrupted() { Exit::Interrupted } else { Exit::Unavailable }
+            }
             exit => exit,
         }
     }

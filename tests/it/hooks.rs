@@ -1,6 +1,10 @@
 //! Programs of the user's own that are run after a fetch.
 
 use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::home::{Home, PASSWORD, account, ran, refused_port};
 
@@ -85,6 +89,24 @@ fn a_hook_that_fails_is_told_of_and_nothing_depends_on_it() {
     let wrong = home.account("work").replace(PASSWORD, "another");
     home.configure(&format!("on_error = [\"false\"]\n{wrong}"));
     home.run(&[]).failed(77, &["error: work: the hook `on_error` failed\n"]);
+}
+
+/// The hook is stopped too, and the exit code says who stopped it.
+#[test]
+fn a_user_who_stops_a_hook_has_stopped_the_run() {
+    let home = Home::new();
+    let hook = format!("[\"sh\", \"-c\", \"touch '{}'; exec sleep 1000\"]", home.path("begun").display());
+    home.configure(&format!("{}after = {hook}\n", home.account("work")));
+    let mut command = home.std_command();
+    let mut child = command.args(["--config", "config.toml"]).stderr(Stdio::null()).spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(120);
+    while !home.path("begun").exists() {
+        assert!(Instant::now() < end, "no hook is run");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(home.mail("Mail-work"), Home::all_samples());
 }
 
 #[test]
